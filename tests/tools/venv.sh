@@ -69,11 +69,10 @@ if ! python=$(find_python ensurepip); then
 fi
 
 version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-[ -x "$dir/bin/python" ] && "$dir/bin/python" -c "import sys, pip; assert '%d.%d' % sys.version_info[:2] == '$version'" \
-  2>/dev/null || {
+if ! "$dir/bin/python" -c "import sys, pip; assert '%d.%d' % sys.version_info[:2] == '$version'" 2>/dev/null; then
   printf 'venv: %s with %s (Python %s)\n' "$dir" "$python" "$version"
   "$python" -m venv --clear "$dir"
-}
+fi
 printf 'venv: %s\n' "$requirements"
-"$dir/bin/python" -m pip install --quiet --disable-pip-version-check -r "$requirements" ||
+"$dir/bin/python" -m pip install -qq --disable-pip-version-check -r "$requirements" ||
   die "pip could not install $requirements: is a package index reachable (pip config list)?"
