@@ -1,0 +1,115 @@
+# Copyright (c) 2026, npuops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Is a node ready for what was placed on it, and does it serve it afterwards? Pure decisions over what was read.
+
+This module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""
+
+from __future__ import annotations
+
+from ._services import Problem
+
+
+def _holders(found, npu_id):
+    return [p for p in found["processes"] if p["npu_id"] == npu_id]
+
+
+def _who(process, owner):
+    text = "process %s (%s)" % (process["pid"], process["name"] or "name hidden")
+    return text + (" of service '%s'" % owner if owner else "")
+
+
+def check_npus(host, service, npu_ids, found, owners, idle_mb):
+    """Faults of the NPUs that a service is to get.
+
+    :arg found: an C(npu_info) result with chips and processes.
+    :arg owners: {pid: service name or None} of the processes on the NPUs.
+    :arg idle_mb: function from a chip name to the HBM (MB) that an idle chip of it shows at most.
+    """
+    problems = []
+    item = "service '%s'" % service
+    for npu in npu_ids:
+        chips = [c for c in found["chips"] if c["npu_id"] == npu]
+        if not chips:
+            problems.append(Problem(host, item, "NPU %d is absent" % npu, "look at `npu-smi info -l` and the driver's log (dmesg)"))
+            continue
+        sick = sorted({c["health"] for c in chips if c["health"] != "OK"}, key=str)
+        if sick:
+            problems.append(Problem(
+                host, item, "NPU %d has health %s" % (npu, ", ".join(map(str, sick))),
+                "read the codes with `npu-smi info -t health -i %d`, repair it, or place the service on other NPUs" % npu))
+        processes = _holders(found, npu)
+        strangers = [p for p in processes if owners.get(p["pid"]) != service]
+        for process in strangers:
+            owner = owners.get(process["pid"])
+            problems.append(Problem(host, item, "NPU %d is used by %s" % (npu, _who(process, owner)),
+                                    "take that service away first" if owner else "stop it, or place the service on other NPUs"))
+        for chip in chips if not processes else []:
+            used = (chip["hbm_mb"] or [None])[0]
+            if used is not None and used > idle_mb(chip["name"]):
+                problems.append(Problem(
+                    host, item, "NPU %d chip %s has %d MB of HBM in use (idle: up to %d MB) and lists no process"
+                    % (npu, chip["chip_id"], used, idle_mb(chip["name"])),
+                    "a dead process left it behind: reset the chip with `npu-smi set -t reset -i %d -c %s`, or reboot"
+                    % (npu, chip["chip_id"])))
+    return problems
+
+
+def check_ports(host, service, ports, listening):
+    """Ports of a service that somebody else listens on. C(listening) is what C(_proc.listeners) returns."""
+    problems = []
+    for port in ports:
+        for holder in listening.get(port, []):
+            if holder["owner"] == service:
+                continue
+            who = "process %s (%s)" % (holder["pid"], holder["name"]) if holder["pid"] else "a process of another container"
+            if holder["owner"]:
+                who += " of service '%s'" % holder["owner"]
+            problems.append(Problem(host, "service '%s'" % service, "port %d is taken by %s" % (port, who),
+                                    "stop it, or give the service another port"))
+    return problems
+
+
+def check_model(host, service, path, seen):
+    """Is the model there? C(seen) is {"directory": bool, "config": bool, "missing": [weight files of the index]}."""
+    item = "service '%s'" % service
+    if not seen["directory"]:
+        return [Problem(host, item, "the model directory %s does not exist" % path, "copy the weights there, on every host of the service")]
+    if not seen["config"]:
+        return [Problem(host, item, "%s holds no config.json" % path, "point model at the directory with the weights")]
+    if seen["missing"]:
+        return [Problem(host, item, "%s lacks %d weight files of its index, first %s" % (path, len(seen["missing"]), seen["missing"][0]),
+                        "copy the model again")]
+    return []
+
+
+def check_serving(host, parts, found, owners):
+    """Does every NPU of a placement carry its service, and no other NPU one of these services?
+
+    :arg parts: [{"service", "npu_ids"}, ...] of this host.
+    """
+    problems = []
+    wanted = {}
+    for part in parts:
+        for npu in part["npu_ids"]:
+            wanted.setdefault(npu, set()).add(part["service"])
+    for part in parts:
+        item = "service '%s'" % part["service"]
+        for npu in part["npu_ids"]:
+            for chip in (c for c in found["chips"] if c["npu_id"] == npu):
+                mine = [p for p in _holders(found, npu)
+                        if p["chip_id"] in (chip["chip_id"], None) and owners.get(p["pid"]) == part["service"]]
+                if not mine:
+                    problems.append(Problem(host, item, "NPU %d chip %s shows no process of it" % (npu, chip["chip_id"]),
+                                            "read `journalctl -u npuops-%s` on the head" % part["service"]))
+                elif not any(p["memory"] for p in mine):
+                    problems.append(Problem(host, item, "its process on NPU %d chip %s holds no memory" % (npu, chip["chip_id"]),
+                                            "read `journalctl -u npuops-%s` on the head" % part["service"]))
+    ours = {part["service"] for part in parts}
+    for process in found["processes"]:
+        owner = owners.get(process["pid"])
+        if owner in ours and owner not in wanted.get(process["npu_id"], ()):
+            problems.append(Problem(host, "service '%s'" % owner, "%s is on NPU %d, which was not placed for it"
+                                    % (_who(process, None), process["npu_id"]), "restart its units; then run this again"))
+    return problems

@@ -1,0 +1,256 @@
+# Copyright (c) 2026, npuops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From C(ascend_services) and what the nodes have to a placement: who runs where, on which NPUs and ports.
+
+Pure: the same input gives the same placement, so a second run finds nothing to change.
+
+This module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""
+
+from __future__ import annotations
+
+from ._services import Problem, check_shape
+
+# A Ray cluster takes ten ports from here and a thousand for its workers; the second cluster of a fleet takes the next.
+# 6379 and 10002 are Ray's own defaults.
+RAY_PORT = 6379
+RAY_PORT_STEP = 10
+RAY_WORKER_PORT = 10002
+RAY_WORKER_PORT_STEP = 1000
+RAY_PORT_NAMES = ("gcs", "node_manager", "object_manager", "runtime_env_agent", "dashboard_agent_grpc",
+                  "dashboard_agent_listen", "metrics_export")
+
+# Flex:ai hands out tenths of an NPU's AICore time (its default quota, flexnpud.conf).
+SHARE_AICORE_QUOTA = 10
+
+
+class Node:
+    """What a node has, as far as a placement needs it.
+
+    :ivar chips: {NPU ID: [chip of an npu_info result, ...]}
+    :ivar address: IPv4 address of the management interface, or None
+    :ivar interface: name of that interface, or None
+    """
+
+    def __init__(self, chips, address, interface):
+        self.chips = chips
+        self.address = address
+        self.interface = interface
+
+    def devices(self, npu_ids):
+        """The phy ids (N of /dev/davinciN) of these NPUs, chip by chip."""
+        return [chip["phy_id"] for npu in npu_ids for chip in self.chips[npu]]
+
+
+def management_address(interfaces, hints):
+    """The address by which the other nodes reach this one, and its interface.
+
+    :arg interfaces: [{"name": "eth0", "addresses": ["172.30.0.11", ...]}, ...]
+    :arg hints: addresses to look for, best first: what the user said, C(ansible_host), the default route's.
+    :returns: (address, interface), both None when no hint is an address of this node.
+    """
+    for hint in hints:
+        for interface in interfaces:
+            if hint and hint in interface["addresses"]:
+                return hint, interface["name"]
+    return None, None
+
+
+def chips_by_npu(chips):
+    """Group the C(chips) of an C(npu_info) result by NPU ID, chips in order."""
+    grouped = {}
+    for chip in sorted(chips, key=lambda c: (c["npu_id"], c["chip_id"] or 0)):
+        grouped.setdefault(chip["npu_id"], []).append(chip)
+    return grouped
+
+
+def memory_total_mb(chip):
+    """MB of HBM of a chip, or of DDR where there is no HBM (310P); None when the tool did not print it."""
+    for key in ("hbm_mb", "memory_mb"):
+        if chip.get(key) and chip[key][1]:
+            return chip[key][1]
+    return None
+
+
+def ray_ports(index):
+    """The fixed ports of the fleet's Ray cluster number C(index), from 0."""
+    base = RAY_PORT + RAY_PORT_STEP * index
+    ports = {name: base + offset for offset, name in enumerate(RAY_PORT_NAMES)}
+    first = RAY_WORKER_PORT + RAY_WORKER_PORT_STEP * index
+    ports["worker_min"] = first
+    ports["worker_max"] = first + RAY_WORKER_PORT_STEP - 1
+    return ports
+
+
+class _Planner:
+    def __init__(self, nodes):
+        self.nodes = nodes
+        self.problems = []
+        self.owner = {}      # (host, npu_id) -> [service, ...]
+        self.ports = {}      # (host, port) -> what listens there
+
+    def refuse(self, host, item, problem, remedy):
+        self.problems.append(Problem(host, item, problem, remedy))
+
+    def claim_port(self, host, port, service, use):
+        holder = self.ports.setdefault((host, port), (service, use))
+        if holder != (service, use):
+            self.refuse(host, "service '%s'" % service, "port %d (%s) is also %s of service '%s'" % ((port, use) + holder[::-1]),
+                        "give one of them another port")
+
+    def claim_npus(self, host, service, npu_ids):
+        item = "service '%s'" % service["name"]
+        for npu in npu_ids:
+            others = self.owner.setdefault((host, npu), [])
+            strangers = [o["name"] for o in others if not ("share" in o and "share" in service)]
+            if strangers:
+                self.refuse(host, item, "NPU %d is also wanted by service '%s'" % (npu, strangers[0]),
+                            "give them different NPUs, or a share each")
+            others.append(service)
+            self.check_share(host, npu, others)
+
+    def check_share(self, host, npu, services):
+        shares = [s["share"] for s in services if "share" in s]
+        if not shares or len(shares) != len(services):
+            return
+        item = "service '%s'" % services[-1]["name"]
+        aicore = sum(s["aicore"] for s in shares)
+        if aicore > SHARE_AICORE_QUOTA:
+            self.refuse(host, item, "the shares of NPU %d add up to %s of %d parts of AICore" % (npu, aicore, SHARE_AICORE_QUOTA),
+                        "lower share.aicore")
+        total = memory_total_mb(self.nodes[host].chips[npu][0])
+        wanted = sum(s["memory_gb"] for s in shares) * 1024
+        if total and wanted > total:
+            self.refuse(host, item, "the shares of NPU %d add up to %d MB of its %d MB" % (npu, wanted, total),
+                        "lower share.memory_gb")
+
+    def exact_ids(self, host, service):
+        node = self.nodes[host]
+        ids = service["npus"]["ids"]
+        absent = [i for i in ids if i not in node.chips]
+        for npu in absent:
+            self.refuse(host, "service '%s'" % service["name"], "NPU %d is absent, the node has %s"
+                        % (npu, ", ".join(map(str, sorted(node.chips))) or "none"), "name NPUs that `npu-smi info -l` lists")
+        return [] if absent else ids
+
+    def free_ids(self, host, service):
+        """The first free NPUs, by NPU ID; exact wishes of the whole list were claimed before."""
+        count = service["npus"]
+        free = [npu for npu in sorted(self.nodes[host].chips) if not self.owner.get((host, npu))]
+        if len(free) < count:
+            self.refuse(host, "service '%s'" % service["name"], "it asks for %d NPUs, %d of %d are free"
+                        % (count, len(free), len(self.nodes[host].chips)), "lower npus, or move a service to another node")
+            return []
+        return free[:count]
+
+    def hosts(self, service):
+        """The hosts of a service that can be planned for; the others are problems."""
+        item = "service '%s'" % service["name"]
+        usable = []
+        for host in service["hosts"]:
+            node = self.nodes.get(host)
+            if node is None:
+                self.refuse(host, item, "the host is not in group ascend of the inventory, or was left out of this run",
+                            "add it, correct the name, or widen --limit")
+            elif not node.chips:
+                self.refuse(host, item, "npu-smi shows no NPU there", "install the driver, or move the service")
+            elif node.address is None:
+                self.refuse(host, item, "no management address was found on it",
+                            "set npuops_address to an IPv4 address of the node")
+            else:
+                usable.append(host)
+        return usable
+
+    def parallel(self, service, parts):
+        """Tensor, pipeline and data sizes; their product must be the devices that were placed."""
+        counts = [len(part["phy_ids"]) for part in parts.values()]
+        item = "service '%s'" % service["name"]
+        if len(set(counts)) > 1:
+            self.refuse(service["hosts"][0], item, "its hosts would give %s devices" % " and ".join(map(str, counts)),
+                        "use hosts of one kind")
+            return None
+        wanted = service.get("parallel")
+        if wanted is None:
+            return {"tensor": counts[0], "pipeline": len(counts), "data": 1}
+        sizes = {key: wanted.get(key, 1) for key in ("tensor", "pipeline", "data")}
+        product = sizes["tensor"] * sizes["pipeline"] * sizes["data"]
+        if product != sum(counts):
+            self.refuse(service["hosts"][0], item,
+                        "parallel tensor %(tensor)d × pipeline %(pipeline)d × data %(data)d" % sizes
+                        + " is %d, but %d hosts × %d devices are %d" % (product, len(counts), counts[0], sum(counts)),
+                        "make the product %d" % sum(counts))
+            return None
+        return sizes
+
+
+def place(services, nodes):
+    """Decide where every service runs.
+
+    :arg services: C(ascend_services).
+    :arg nodes: {inventory name: Node}.
+    :returns: (placed, problems). C(placed) is a list of dictionaries, one for each service that could be placed, with
+        C(name), C(engine), C(model), C(executor), C(head), C(hosts), C(port), C(url), C(args), C(env), C(share),
+        C(parallel) {tensor, pipeline, data}, C(devices) (their number over all hosts), C(nodes)
+        {host: {address, interface, npu_ids, phy_ids}} and, for executor ray, C(ray_ports).
+        C(problems) is a list of Problem; with any of them nothing should be changed.
+    """
+    problems = check_shape(services)
+    if problems:
+        return [], problems
+    planner = _Planner(nodes)
+    chosen = {}
+    usable = {s["name"]: planner.hosts(s) for s in services}
+    whole = [s for s in services if "npus" in s]
+    # Exact ids first, over the whole list: a count must never take what a later service names.
+    for service in sorted(whole, key=lambda s: not isinstance(s["npus"], dict)):
+        for host in usable[service["name"]]:
+            pick = planner.exact_ids if isinstance(service["npus"], dict) else planner.free_ids
+            ids = pick(host, service)
+            planner.claim_npus(host, service, ids)
+            chosen[service["name"], host] = ids
+
+    placed = []
+    clusters = 0
+    for service in services:
+        name = service["name"]
+        executor = service.get("executor") or ("ray" if len(service["hosts"]) > 1 else "mp")
+        ports = None
+        if executor == "ray":
+            ports = ray_ports(clusters)
+            clusters += 1
+        parts = {}
+        for host in usable[name]:
+            node = nodes[host]
+            npu_ids = chosen.get((name, host), [])
+            parts[host] = {"address": node.address, "interface": node.interface, "npu_ids": npu_ids,
+                           "phy_ids": node.devices(npu_ids)}
+            for use in RAY_PORT_NAMES if ports else ():
+                planner.claim_port(host, ports[use], name, "ray " + use)
+        head = service["hosts"][0]
+        if head in nodes:
+            planner.claim_port(head, service["port"], name, "endpoint")
+        if "vnpu" in service:
+            planner.refuse(head, "service '%s'" % name, "vNPU placements cannot be planned by this release",
+                           "give whole NPUs with npus")
+        if "vnpu" in service or len(parts) != len(service["hosts"]) or not all(p["npu_ids"] for p in parts.values()):
+            continue
+        sizes = planner.parallel(service, parts)
+        placed.append({
+            "name": name,
+            "engine": service["engine"],
+            "model": service["model"],
+            "executor": executor,
+            "head": head,
+            "hosts": service["hosts"],
+            "port": service["port"],
+            "url": "http://%s:%d" % (parts[head]["address"], service["port"]),
+            "args": service.get("args", {}),
+            "env": {key: str(value) for key, value in service.get("env", {}).items()},
+            "share": service.get("share"),
+            "parallel": sizes,
+            "devices": sum(len(part["phy_ids"]) for part in parts.values()),
+            "nodes": parts,
+            "ray_ports": ports,
+        })
+    return placed, planner.problems

@@ -1,0 +1,95 @@
+# Copyright (c) 2026, npuops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Asks a registry whether an image exists, without a container engine (OCI distribution specification 1.1, "pull").
+
+This module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from urllib.error import HTTPError, URLError
+from urllib.parse import quote, urlencode
+from urllib.request import Request, urlopen
+
+MANIFEST_TYPES = (
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+)
+DEFAULT_REGISTRY = "registry-1.docker.io"
+
+_CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
+
+
+class Reference:
+    """An image name in its parts: C(registry), C(repository), C(reference) (a tag or a digest)."""
+
+    def __init__(self, registry, repository, reference):
+        self.registry = registry
+        self.repository = repository
+        self.reference = reference
+
+    @classmethod
+    def parse(cls, text):
+        """Read C([registry/]repository[:tag][@digest]) as the engine reads it; ValueError when it is no image name."""
+        name, _at, digest = text.partition("@")
+        first, slash, rest = name.partition("/")
+        # Without a dot, a port or "localhost" the first word is part of the repository (docker's own rule).
+        if slash and ("." in first or ":" in first or first == "localhost"):
+            registry, path = first, rest
+        else:
+            registry, path = DEFAULT_REGISTRY, name
+        path, _colon, tag = path.partition(":")
+        if registry == DEFAULT_REGISTRY and "/" not in path:
+            path = "library/" + path
+        if not re.match(r"^[a-z0-9]+(?:[._/-]+[a-z0-9]+)*$", path) or (tag and not re.match(r"^[\w][\w.-]{0,127}$", tag)):
+            raise ValueError("'%s' is not an image name" % text)
+        return cls(registry, path, digest or tag or "latest")
+
+
+def _token(challenge, repository, timeout):
+    """An anonymous pull token, as a registry with a token service hands out; None when it gives none."""
+    fields = dict(_CHALLENGE.findall(challenge or ""))
+    if "realm" not in fields:
+        return None
+    query = {"scope": fields.get("scope", "repository:%s:pull" % repository)}
+    if "service" in fields:
+        query["service"] = fields["service"]
+    try:
+        with urlopen(fields["realm"] + "?" + urlencode(query), timeout=timeout) as answer:
+            body = json.loads(answer.read().decode("utf-8"))
+    except (HTTPError, URLError, ValueError, OSError):
+        return None
+    return body.get("token") or body.get("access_token")
+
+
+def ask(reference, scheme, timeout):
+    """Is there a manifest?
+
+    :arg reference: a Reference.
+    :arg scheme: C(https), or C(http) for registries that the engine calls insecure.
+    :returns: (state, detail): state C(present) with the digest (or None), C(absent), C(denied) or C(unreachable) with
+        what came back.
+    """
+    url = "%s://%s/v2/%s/manifests/%s" % (scheme, reference.registry, quote(reference.repository), quote(reference.reference, safe=":"))
+    headers = {"Accept": ", ".join(MANIFEST_TYPES)}
+    for last in (False, True):
+        try:
+            with urlopen(Request(url, headers=headers, method="HEAD"), timeout=timeout) as answer:
+                return "present", answer.headers.get("Docker-Content-Digest")
+        except HTTPError as exc:
+            if exc.code == 404:
+                return "absent", "%s answered 404" % url
+            if exc.code != 401 or last:
+                return ("denied" if exc.code in (401, 403) else "unreachable"), "%s answered %d" % (url, exc.code)
+            token = _token(exc.headers.get("WWW-Authenticate"), reference.repository, timeout)
+            if token is None:
+                return "denied", "%s answered 401" % url
+            headers["Authorization"] = "Bearer " + token
+        except (URLError, OSError) as exc:
+            return "unreachable", "%s: %s" % (url, getattr(exc, "reason", exc))
+    return "unreachable", url

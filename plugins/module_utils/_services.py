@@ -1,0 +1,259 @@
+# Copyright (c) 2026, npuops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What C(ascend_services) may say: the shape of one service, judged without looking at any machine.
+
+This module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""
+
+from __future__ import annotations
+
+import re
+
+ENGINES = ("vllm", "mindie", "tei", "paddleocr")
+EXECUTORS = ("ray", "mp", "dp")
+# What this release can start; the rest of the contract is understood, and refused before anything is changed.
+SERVED_ENGINES = ("vllm",)
+SERVED_EXECUTORS = ("ray", "mp")
+
+REQUIRED = ("name", "engine", "model", "hosts", "port")
+KEYS = REQUIRED + ("npus", "vnpu", "share", "parallel", "executor", "args", "env")
+PARALLEL_KEYS = ("tensor", "pipeline", "data")
+
+# These follow from other keys of the service; giving them twice would let the two disagree.
+DERIVED_ARGS = {
+    "model": "model",
+    "port": "port",
+    "host": "port",
+    "tensor_parallel_size": "parallel.tensor",
+    "pipeline_parallel_size": "parallel.pipeline",
+    "data_parallel_size": "parallel.data",
+    "distributed_executor_backend": "executor",
+}
+
+_NAME = re.compile(r"^[a-z][a-z0-9_-]{0,39}$")
+_ARG = re.compile(r"^[a-z][a-z0-9_]*$")
+_ENV = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
+
+
+class Problem:
+    """One reason not to go on: where, what about, what is wrong, what to do. All four are text."""
+
+    __slots__ = ("host", "item", "problem", "remedy")
+
+    def __init__(self, host, item, problem, remedy):
+        self.host = host
+        self.item = item
+        self.problem = problem
+        self.remedy = remedy
+
+    def sentence(self):
+        return "%s: %s: %s; %s." % (self.host, self.item, self.problem, self.remedy)
+
+    def to_dict(self):
+        return {"host": self.host, "item": self.item, "problem": self.problem, "remedy": self.remedy,
+                "sentence": self.sentence()}
+
+    def __repr__(self):
+        return "Problem(%r)" % self.sentence()
+
+    def __eq__(self, other):
+        return isinstance(other, Problem) and self.to_dict() == other.to_dict()
+
+    __hash__ = None
+
+
+def _is_int(value):
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _positive(value):
+    return _is_int(value) and value > 0
+
+
+def _nearest(word, known):
+    """The known word that differs in the fewest letters, for «did you mean»; None if all are far."""
+    import difflib  # only needed to word an error
+
+    close = difflib.get_close_matches(str(word), known, n=1)
+    return close[0] if close else None
+
+
+def _keys(found, known, where):
+    for key in found:
+        if key not in known:
+            near = _nearest(key, known)
+            hint = "write '%s'" % near if near else "the known keys are %s" % ", ".join(known)
+            yield "key '%s' is not known%s" % (key, where), hint
+
+
+def _check_npus(npus):
+    if isinstance(npus, dict):
+        for text, remedy in _keys(npus, ("ids",), " in npus"):
+            yield text, remedy
+        ids = npus.get("ids")
+        if not isinstance(ids, list) or not ids or not all(_is_int(i) and i >= 0 for i in ids):
+            yield "npus.ids is %r" % (ids,), "list NPU ids as `npu-smi info` prints them, for example {ids: [4, 5]}"
+        elif len(set(ids)) != len(ids):
+            yield "npus.ids %s names an NPU twice" % ids, "list every NPU once"
+    elif not _positive(npus):
+        yield "npus is %r" % (npus,), "give how many NPUs on each host, or exact ids as {ids: [4, 5]}"
+
+
+def _check_share(share):
+    if not isinstance(share, dict):
+        yield "share is %r" % (share,), "give it as {aicore: 5, memory_gb: 30}"
+        return
+    for text, remedy in _keys(share, ("aicore", "memory_gb"), " in share"):
+        yield text, remedy
+    for key in ("aicore", "memory_gb"):
+        value = share.get(key)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or value <= 0:
+            yield "share.%s is %r" % (key, value), "give a number above 0"
+
+
+def _check_vnpu(vnpu):
+    if not isinstance(vnpu, dict) or ("memory_gb" in vnpu) == ("template" in vnpu):
+        yield "vnpu is %r" % (vnpu,), "give either {memory_gb: 23} or {template: vir10_3c_32g}"
+        return
+    for text, remedy in _keys(vnpu, ("memory_gb", "template", "dynamic"), " in vnpu"):
+        yield text, remedy
+
+
+def _check_parallel(parallel):
+    if not isinstance(parallel, dict):
+        yield "parallel is %r" % (parallel,), "give it as {tensor: 8, pipeline: 2}"
+        return
+    for text, remedy in _keys(parallel, PARALLEL_KEYS, " in parallel"):
+        yield text, remedy
+    for key in PARALLEL_KEYS:
+        if key in parallel and not _positive(parallel[key]):
+            yield "parallel.%s is %r" % (key, parallel[key]), "give a whole number above 0"
+
+
+def _check_args(service):
+    args = service.get("args", {})
+    if not isinstance(args, dict):
+        yield "args is %r" % (args,), "give the engine's flags as a mapping"
+        return
+    if service.get("engine") != "vllm":
+        return
+    for key in args:
+        if not isinstance(key, str) or not _ARG.match(key):
+            yield ("args key '%s' is not snake_case" % key,
+                   "write '%s'" % re.sub(r"[^a-z0-9]+", "_", str(key).lower()).strip("_"))
+        elif key in DERIVED_ARGS:
+            yield "args.%s is set by the collection" % key, "set '%s' of the service instead" % DERIVED_ARGS[key]
+
+
+def _check_env(env):
+    if not isinstance(env, dict):
+        yield "env is %r" % (env,), "give it as a mapping of names to texts"
+        return
+    for key, value in env.items():
+        if not isinstance(key, str) or not _ENV.match(key):
+            yield "env name '%s' is not a variable name" % key, "use letters, digits and '_'"
+        elif isinstance(value, (dict, list)) or value is None:
+            yield "env.%s is %r" % (key, value), "quote it as a text"
+        elif isinstance(value, bool):
+            yield ("env.%s is the boolean %s" % (key, str(value).lower()),
+                   "quote it: the engine must see the very text that you mean")
+
+
+def _shape(service):
+    """Pairs (problem, remedy) of one service that is a mapping."""
+    for text, remedy in _keys(service, KEYS, ""):
+        yield text, remedy
+    for key in REQUIRED:
+        if service.get(key) in (None, "", []):
+            yield "'%s' is missing" % key, "add it"
+    name = service.get("name")
+    if name and (not isinstance(name, str) or not _NAME.match(name)):
+        yield "name %r cannot name a container and a unit" % (name,), "use up to 40 of a-z, 0-9, '-' and '_', a letter first"
+    engine = service.get("engine")
+    if engine and engine not in ENGINES:
+        yield "engine '%s' is not known" % engine, "use one of %s" % ", ".join(ENGINES)
+    model = service.get("model")
+    if model and (not isinstance(model, str) or not model.startswith("/")):
+        yield "model %r is not an absolute path" % (model,), "give the directory of the weights on the node"
+    hosts = service.get("hosts")
+    if hosts and (not isinstance(hosts, list) or not all(isinstance(h, str) for h in hosts)):
+        yield "hosts is %r" % (hosts,), "list inventory names"
+    elif hosts and len(set(hosts)) != len(hosts):
+        yield "hosts names a node twice", "list every node once"
+    port = service.get("port")
+    if port is not None and not (_is_int(port) and 1024 <= port <= 65535):
+        yield "port is %r" % (port,), "give a number from 1024 to 65535"
+    if sum(key in service for key in ("npus", "vnpu")) != 1:
+        yield "it must say either npus or vnpu", "give the number of NPUs, or a slice"
+    if "npus" in service:
+        for pair in _check_npus(service["npus"]):
+            yield pair
+    if "vnpu" in service:
+        for pair in _check_vnpu(service["vnpu"]):
+            yield pair
+    if "share" in service:
+        for pair in _check_share(service["share"]):
+            yield pair
+    if "parallel" in service:
+        for pair in _check_parallel(service["parallel"]):
+            yield pair
+    executor = service.get("executor")
+    if executor is not None and executor not in EXECUTORS:
+        yield "executor '%s' is not known" % executor, "use one of %s" % ", ".join(EXECUTORS)
+    elif executor == "mp" and isinstance(hosts, list) and len(hosts) > 1:
+        yield "executor 'mp' cannot span %d hosts" % len(hosts), "use 'ray'"
+    for pair in _check_args(service):
+        yield pair
+    for pair in _check_env(service.get("env", {})):
+        yield pair
+
+
+def check_shape(services):
+    """Every fault that can be seen in C(services) alone.
+
+    :arg services: what the inventory gives as C(ascend_services).
+    :returns: a list of Problem, in the order of the services; empty when all is well.
+    """
+    if not isinstance(services, list):
+        return [Problem("inventory", "ascend_services", "it is not a list", "write one entry for each service")]
+    problems = []
+    seen = set()
+    for index, service in enumerate(services):
+        item = "ascend_services[%d]" % index
+        if not isinstance(service, dict):
+            problems.append(Problem("inventory", item, "it is not a mapping", "write name, engine, model, hosts, port"))
+            continue
+        name = service.get("name")
+        if name:
+            item = "service '%s'" % name
+        problems.extend(Problem("inventory", item, text, remedy) for text, remedy in _shape(service))
+        if name in seen:
+            problems.append(Problem("inventory", item, "the name is used twice", "rename one of them"))
+        if isinstance(name, str):
+            seen.add(name)
+    return problems
+
+
+def check_served(services):
+    """What is well said, but cannot be started by the roles of this release.
+
+    :arg services: services that passed C(check_shape).
+    :returns: a list of Problem; empty when every service can be started.
+    """
+    problems = []
+    for service in services:
+        faults = []
+        if service["engine"] not in SERVED_ENGINES:
+            faults.append(("engine '%s' is not served by this release" % service["engine"],
+                           "use one of %s" % ", ".join(SERVED_ENGINES)))
+        if service.get("executor", "mp") not in SERVED_EXECUTORS:
+            faults.append(("executor '%s' is not served by this release" % service["executor"],
+                           "use one of %s" % ", ".join(SERVED_EXECUTORS)))
+        if "vnpu" in service:
+            faults.append(("vNPU placements are not served by this release", "give whole NPUs with npus"))
+        if "share" in service:
+            faults.append(("time sharing of an NPU is not served by this release", "give the service NPUs of its own"))
+        problems.extend(Problem("inventory", "service '%s'" % service["name"], text, remedy)
+                        for text, remedy in faults)
+    return problems

@@ -1,0 +1,61 @@
+# Copyright (c) 2026, npuops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From a placed service to the command line of C(vllm serve).
+
+This module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""
+
+from __future__ import annotations
+
+import json
+
+
+def flags(args):
+    """Engine flags in snake_case as command line words.
+
+    true gives C(--flag), false C(--no-flag) (vLLM's own flags take both), null leaves the flag out, a list gives one
+    flag with several words, a mapping one JSON text; everything else is its text.
+
+    :arg args: {"max_model_len": 32768, "enable_expert_parallel": True}
+    :returns: a list of words, in the order of C(args).
+    """
+    words = []
+    for key, value in args.items():
+        flag = key.replace("_", "-")
+        if value is None:
+            continue
+        if value is True:
+            words.append("--" + flag)
+        elif value is False:
+            words.append("--no-" + flag)
+        elif isinstance(value, dict):
+            words.extend(["--" + flag, json.dumps(value, sort_keys=True, separators=(",", ":"))])
+        elif isinstance(value, (list, tuple)):
+            words.append("--" + flag)
+            words.extend(str(item) for item in value)
+        else:
+            words.extend(["--" + flag, str(value)])
+    return words
+
+
+def serve_command(service):
+    """The argv that serves a placed service (see C(_placement.place)) on its head.
+
+    The server listens on every address of the head: clients come from other machines. The service's own name is
+    the first served model name, so that it is what metrics carry; the directory's name stays valid in requests.
+    """
+    args = dict(service["args"])
+    names = args.pop("served_model_name", [service["name"], service["model"].rstrip("/").rsplit("/", 1)[-1]])
+    words = ["vllm", "serve", service["model"], "--served-model-name"]
+    words += [names] if isinstance(names, str) else [str(name) for name in names]
+    words += ["--port", str(service["port"])]
+    sizes = service["parallel"]
+    words += ["--tensor-parallel-size", str(sizes["tensor"])]
+    if sizes["pipeline"] > 1:
+        words += ["--pipeline-parallel-size", str(sizes["pipeline"])]
+    if sizes["data"] > 1:
+        words += ["--data-parallel-size", str(sizes["data"])]
+    if service["devices"] > 1 or service["executor"] == "ray":
+        words += ["--distributed-executor-backend", service["executor"]]
+    return words + flags(args)

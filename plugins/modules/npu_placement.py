@@ -1,0 +1,177 @@
+#!/usr/bin/python
+# Copyright (c) 2026, npuops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+---
+module: npu_placement
+short_description: Decide which service runs on which NPUs of which nodes
+version_added: 1.0.0
+description:
+  - Turns C(ascend_services) and what the nodes have into a placement. It names the hosts, addresses, NPUs and ports of
+    every service and the command that serves it.
+  - Pure arithmetic. It runs on the controller (C(delegate_to=localhost), C(run_once=true)) and touches nothing.
+    The same input gives the same placement.
+  - Exact NPU ids are given out first, over the whole list of services. Counts then take the free NPUs in the order of
+    their NPU ID.
+options:
+  services:
+    description:
+      - The services, as in C(ascend_services).
+      - Known keys are C(name), C(engine), C(model), C(hosts), C(port), C(npus) or C(vnpu), C(share), C(parallel),
+        C(executor), C(args), C(env). Any other key is a problem.
+    type: list
+    elements: raw
+    required: true
+  nodes:
+    description:
+      - What each node has, by inventory name. A mapping with C(chips) as returned by M(npuops.ascend.npu_info),
+        C(interfaces), a list of mappings with C(name) and C(addresses), and C(address_hints), a list of addresses of which the first one
+        that the node really has is the one other nodes use.
+    type: dict
+    required: true
+  served_only:
+    description:
+      - Also refuse what the roles of this release cannot start, such as engines that are planned but not served yet.
+    type: bool
+    default: false
+  strict:
+    description:
+      - Fail when there is any problem. With V(false) problems are only returned.
+    type: bool
+    default: true
+extends_documentation_fragment:
+  - npuops.ascend.attributes
+  - npuops.ascend.attributes.info_module
+attributes:
+  platform:
+    platforms: posix
+author:
+  - npuops contributors (@npuops)
+seealso:
+  - module: npuops.ascend.npu_info
+"""
+
+EXAMPLES = r"""
+---
+- name: Read the NPUs of every node
+  npuops.ascend.npu_info:
+  register: found
+
+- name: Place one model over two nodes
+  npuops.ascend.npu_placement:
+    services:
+      - name: research
+        engine: vllm
+        model: /data/models/Qwen3-235B-A22B-W8A8
+        hosts: [node1, node2]
+        npus: 8
+        parallel: {tensor: 8, pipeline: 2}
+        port: 8000
+    nodes:
+      node1:
+        chips: "{{ hostvars['node1'].found.chips }}"
+        interfaces: [{name: eth0, addresses: [192.0.2.11]}]
+        address_hints: [192.0.2.11]
+      node2:
+        chips: "{{ hostvars['node2'].found.chips }}"
+        interfaces: [{name: eth0, addresses: [192.0.2.12]}]
+        address_hints: [192.0.2.12]
+  delegate_to: localhost
+  run_once: true
+  register: placement
+"""
+
+RETURN = r"""
+services:
+  description: The services that could be placed, in the order of the input.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Name of the service.
+      type: str
+      sample: research
+    head:
+      description: The first host. It runs the Ray head and the endpoint.
+      type: str
+      sample: node1
+    url:
+      description: Where the endpoint will answer.
+      type: str
+      sample: http://192.0.2.11:8000
+    executor:
+      description: C(ray) or C(mp).
+      type: str
+      sample: ray
+    devices:
+      description: Number of devices (chips) over all hosts.
+      type: int
+      sample: 16
+    parallel:
+      description: Sizes C(tensor), C(pipeline) and C(data). Their product is RV(services[].devices).
+      type: dict
+      sample: {tensor: 8, pipeline: 2, data: 1}
+    nodes:
+      description: For each host C(address), C(interface), C(npu_ids) (as C(npu-smi) counts) and C(phy_ids) (N of C(/dev/davinciN)).
+      type: dict
+    ray_ports:
+      description: Fixed ports of the service's Ray cluster, or null without Ray.
+      type: dict
+    command:
+      description: The argv which serves it. Null for engines other than C(vllm).
+      type: list
+      elements: str
+problems:
+  description: Why it must not be done, each with C(host), C(item), C(problem), C(remedy) and all of them as one C(sentence).
+  returned: always
+  type: list
+  elements: dict
+"""
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils._placement import Node, chips_by_npu, management_address, place
+from ..module_utils._services import check_served
+from ..module_utils._vllm import serve_command
+
+
+def read_node(given):
+    address, interface = management_address(given["interfaces"], given["address_hints"])
+    return Node(chips_by_npu(given["chips"]), address, interface)
+
+
+def main():
+    module = AnsibleModule(
+        argument_spec={
+            "services": {"type": "list", "elements": "raw", "required": True},
+            "nodes": {"type": "dict", "required": True},
+            "served_only": {"type": "bool", "default": False},
+            "strict": {"type": "bool", "default": True},
+        },
+        supports_check_mode=True,
+    )
+    services = module.params["services"]
+    try:
+        nodes = {name: read_node(given) for name, given in module.params["nodes"].items()}
+    except (KeyError, TypeError) as exc:
+        module.fail_json(msg="nodes: every entry needs chips (as npu_info returns them), interfaces and address_hints; "
+                             "reading them failed with %r." % (exc,))
+    placed, problems = place(services, nodes)
+    if placed and module.params["served_only"]:
+        problems = problems + check_served(services)
+    for service in placed:
+        complete = service["engine"] == "vllm" and service["parallel"]
+        service["command"] = serve_command(service) if complete else None
+    result = {"changed": False, "services": placed, "problems": [problem.to_dict() for problem in problems]}
+    if problems and module.params["strict"]:
+        module.fail_json(msg="\n".join(problem.sentence() for problem in problems), **result)
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
