@@ -33,6 +33,7 @@ help: ## Print the targets
 	@echo "  The lab takes NODES=$(NODES) PROFILE=$(PROFILE) LAB=$(LAB), for example: make lab-up NODES=4 PROFILE=atlas-800i-a3"
 
 venv: $(RUN) ## Build .venv with Ansible (newest Python of 3.13, 3.12, 3.11)
+	@:
 
 $(RUN): requirements.txt tests/tools/venv.sh
 	@tests/tools/venv.sh .venv requirements.txt
@@ -42,8 +43,9 @@ $(DEV): requirements-dev.txt $(RUN)
 	@tests/tools/venv.sh .venv requirements-dev.txt
 	@touch $@
 
-demo: $(RUN) ## From nothing to a chat reply of a 2x8-NPU Ray cluster in the lab
-	@$(VENV)/bin/python tests/tools/demo.py --lab $(LAB) --nodes $(NODES) --profile $(PROFILE)
+demo: ## From nothing to a chat reply of a 2x8-NPU Ray cluster in the lab
+	@since=$$EPOCHREALTIME; $(MAKE) venv; \
+	$(VENV)/bin/python tests/tools/demo.py --lab $(LAB) --nodes $(NODES) --profile $(PROFILE) --since "$$since"
 
 lab-up: $(RUN) ## Boot lab nodes
 	@tests/lab/labctl engine ensure

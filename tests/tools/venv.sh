@@ -73,6 +73,12 @@ if ! "$dir/bin/python" -c "import sys, pip; assert '%d.%d' % sys.version_info[:2
   printf 'venv: %s with %s (Python %s)\n' "$dir" "$python" "$version"
   "$python" -m venv --clear "$dir"
 fi
+
+if ! command -v ssh >/dev/null; then
+  can_apt || die "Ansible needs the ssh client: run 'sudo apt-get install openssh-client', then the same command again."
+  apt_install openssh-client
+fi
+
 printf 'venv: %s\n' "$requirements"
 "$dir/bin/python" -m pip install -qq --disable-pip-version-check -r "$requirements" ||
   die "pip could not install $requirements: is a package index reachable (pip config list)?"
