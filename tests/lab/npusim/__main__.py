@@ -1,0 +1,261 @@
+# Copyright (c) 2026, npuops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``npusim``: what a lab does to the emulated hardware. The vendor tools only look at it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import Any, Dict, List, Optional, Tuple
+
+if __package__ in (None, ""):  # run as a file from a checkout: python3 tests/lab/npusim/__main__.py
+    sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from npusim import faults, state
+from npusim.model import HEALTH, Machine
+
+# What `npusim set` may change: name -> type.
+MACHINE_KEYS: Dict[str, type] = {
+    "tool_version": str, "driver_version": str, "firmware_version": str, "install_complete": bool, "virtual": bool,
+}  # fmt: skip
+CHIP_KEYS: Dict[str, type] = {
+    "name": str, "bus_id": str, "health": str, "power_w": float, "temp_c": int, "aicore_pct": int, "leak_mb": int,
+    "hugepages": tuple, "memory_mb": tuple, "hbm_mb": tuple,
+}  # fmt: skip
+ROCE_KEYS: Dict[str, type] = {
+    "net_health": str, "speed_mbps": int, "fec": str, "mac": str, "switch_port": str, "switch_mac": str,
+    "switch_address": str, "tls_switch": int, "tls_preconfigured": int, "tls_alarm_days": int,
+}  # fmt: skip
+
+
+def main(argv: Optional[List[str]] = None) -> int:
+    args = sys.argv[1:] if argv is None else argv
+    if args and args[0] == "npu-smi":  # the vendor tools from a checkout, without installing
+        from npusim import cli_npu_smi
+
+        return cli_npu_smi.main(args[1:])
+    if args and args[0] == "hccn_tool":
+        from npusim import cli_hccn_tool
+
+        return cli_hccn_tool.main(args[1:])
+    options = _parser().parse_args(args)
+    try:
+        return options.run(options)
+    except (faults.FaultError, state.NoState, ValueError, OSError) as exc:
+        print("npusim: %s" % exc, file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="npusim",
+        description="Emulated Ascend hardware. State: %s, or the directory in NPUSIM_STATE." % state.DEFAULT_DIR,
+        epilog="From a checkout, 'npusim npu-smi ...' and 'npusim hccn_tool ...' run the vendor tools.",
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    command = commands.add_parser("boot", help="make device nodes, addresses and files; NPUSIM_PROFILE, _NODE, _ROCE")
+    command.set_defaults(run=_boot)
+
+    command = commands.add_parser("new", help="write the state of a profile and nothing else (light hosts)")
+    command.add_argument("profile")
+    command.add_argument("--node", type=int, default=1)
+    command.add_argument("--roce", metavar="NETWORK", help="RoCE network, such as 10.77.0.0/16")
+    command.set_defaults(run=_new)
+
+    command = commands.add_parser("install", help="lay package, tools and boot unit into an image root")
+    command.add_argument("--root", required=True, metavar="DIR")
+    command.set_defaults(run=_install)
+
+    command = commands.add_parser("profiles", help="list the machines that can be emulated")
+    command.set_defaults(run=_profiles)
+
+    command = commands.add_parser("status", help="chips, processes and faults")
+    command.add_argument("--json", action="store_true", help="the observed machine as JSON")
+    command.set_defaults(run=_status)
+
+    command = commands.add_parser(
+        "set",
+        help="change values: KEY=VALUE ... [--phy N | --npu N]",
+        description="Of the machine: %s. Of a chip: %s. Of its RoCE port: %s, link. Pairs are written USED/TOTAL; "
+        "an empty value unsets. Without --phy or --npu, chip keys change every chip."
+        % (", ".join(MACHINE_KEYS), ", ".join(CHIP_KEYS), ", ".join(ROCE_KEYS)),
+    )
+    command.add_argument("values", nargs="+", metavar="KEY=VALUE")
+    command.add_argument("--phy", type=int, metavar="N", help="only the chip with this physical id")
+    command.add_argument("--npu", type=int, metavar="N", help="only the chips of this NPU")
+    command.set_defaults(run=_set)
+
+    command = commands.add_parser(
+        "fault",
+        help="make a fault, or take it away",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Kinds:\n" + "\n".join("  %-10s %s" % item for item in faults.KINDS.items()),
+    )
+    actions = command.add_subparsers(metavar="ACTION", required=True)
+    action = actions.add_parser("add", help="make a fault")
+    action.add_argument("kind", choices=list(faults.KINDS))
+    _selectors(action)
+    action.add_argument("--value", default="Alarm", choices=HEALTH, help="health to report")
+    action.add_argument("--mb", type=int, default=0, help="size of a leak")
+    action.add_argument("--times", type=int, default=1, help="refused calls of a busy tool")
+    action.add_argument("--seconds", type=float, default=5.0, help="delay of a slow tool")
+    action.set_defaults(run=_fault_add)
+    action = actions.add_parser("clear", help="take faults away: all, or the selected ones")
+    action.add_argument("kind", nargs="?", choices=list(faults.KINDS))
+    _selectors(action)
+    action.set_defaults(run=_fault_clear)
+    action = actions.add_parser("list", help="the faults there are")
+    action.set_defaults(run=_fault_list)
+    return parser
+
+
+def _selectors(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--phy", type=int, metavar="N", help="physical id of a chip")
+    parser.add_argument("--npu", type=int, metavar="N", help="NPU id")
+    parser.add_argument("--tool", choices=faults.TOOLS)
+
+
+def _boot(options: argparse.Namespace) -> int:
+    from npusim import boot
+
+    return boot.main()
+
+
+def _new(options: argparse.Namespace) -> int:
+    from npusim import profiles, wire
+
+    if options.profile not in profiles.PROFILES:
+        raise ValueError("no profile %s; there are %s" % (options.profile, ", ".join(profiles.PROFILES)))
+    machine = profiles.build(options.profile, options.node)
+    if options.roce:
+        wire.assign(machine, options.roce)
+    directory = os.environ.get("NPUSIM_STATE") or state.DEFAULT_DIR
+    os.makedirs(directory, exist_ok=True)
+    state.save(machine, directory)
+    return 0
+
+
+def _install(options: argparse.Namespace) -> int:
+    from npusim import install
+
+    install.install(options.root)
+    return 0
+
+
+def _profiles(options: argparse.Namespace) -> int:
+    from npusim import profiles
+
+    for name, spec in profiles.PROFILES.items():
+        print("%-20s %d x %s, driver %s" % (name, len(spec["npu_ids"]), spec["chip"], spec["driver"]))
+    return 0
+
+
+def _status(options: argparse.Namespace) -> int:
+    from npusim import processes
+
+    usage = processes.scan()
+    machine = processes.observe(state.load(), usage)
+    if options.json:
+        import json
+
+        data: Dict[str, Any] = machine.to_dict()
+        data["processes"] = {str(phy): [vars(p) for p in found] for phy, found in usage.items()}
+        json.dump(data, sys.stdout, indent=1)
+        print()
+        return 0
+    print("%s (%s), node %d, driver %s" % (machine.product, machine.profile, machine.node, machine.driver_version))
+    for npu in machine.npus:
+        for chip in npu.chips:
+            used, total = chip.hbm_mb or chip.memory_mb
+            link = "%s %s" % (chip.roce.address, chip.roce.link) if chip.roce is not None else "-"
+            pids = ",".join(str(p.pid) for p in usage.get(chip.phy_id, [])) or "-"
+            health = "absent" if npu.absent else chip.health
+            print("npu %-5d chip %d  phy %-3d %-9s %6d/%6d MB  %-20s pids %s" % (
+                npu.npu_id, chip.chip_id, chip.phy_id, health, used, total, link, pids))  # fmt: skip
+    for line in faults.faults(machine):
+        print("fault: " + line)
+    return 0
+
+
+def _set(options: argparse.Namespace) -> int:
+    with state.changing() as machine:
+        for text in options.values:
+            key, sep, value = text.partition("=")
+            if not sep:
+                raise ValueError("%r is not KEY=VALUE" % text)
+            _assign(machine, key, value, options)
+        Machine.from_dict(machine.to_dict())  # the same checks as on reading
+    faults.apply()
+    return 0
+
+
+def _assign(machine: Machine, key: str, value: str, options: argparse.Namespace) -> None:
+    if key in MACHINE_KEYS:
+        setattr(machine, key, _typed(MACHINE_KEYS[key], value, key))
+        return
+    chips = [
+        chip
+        for npu in machine.npus
+        for chip in npu.chips
+        if options.npu in (None, npu.npu_id) and options.phy in (None, chip.phy_id)
+    ]
+    if not chips:
+        raise ValueError("no chip with --npu %s --phy %s" % (options.npu, options.phy))
+    for chip in chips:
+        if key == "link":
+            if value not in ("UP", "DOWN"):
+                raise ValueError("link is UP or DOWN, not %r" % value)
+            faults.set_link(chip, value)
+        elif key in CHIP_KEYS:
+            setattr(chip, key, _typed(CHIP_KEYS[key], value, key))
+        elif key in ROCE_KEYS:
+            if chip.roce is None:
+                raise ValueError("chip %d has no RoCE port" % chip.phy_id)
+            setattr(chip.roce, key, _typed(ROCE_KEYS[key], value, key))
+        else:
+            raise ValueError("no key %r; see npusim set --help" % key)
+
+
+def _typed(kind: type, value: str, key: str) -> Any:
+    if value == "":
+        return None
+    if kind is bool:
+        if value not in ("true", "false"):
+            raise ValueError("%s is true or false, not %r" % (key, value))
+        return value == "true"
+    if kind is tuple:
+        return _pair(value, key)
+    return kind(value)
+
+
+def _pair(value: str, key: str) -> Tuple[int, int]:
+    used, sep, total = value.partition("/")
+    if not sep:
+        raise ValueError("%s is USED/TOTAL, not %r" % (key, value))
+    return int(used), int(total)
+
+
+def _fault_add(options: argparse.Namespace) -> int:
+    faults.add(
+        options.kind, phy=options.phy, npu=options.npu, tool=options.tool, value=options.value, mb=options.mb,
+        times=options.times, seconds=options.seconds,
+    )  # fmt: skip
+    return 0
+
+
+def _fault_clear(options: argparse.Namespace) -> int:
+    faults.clear(options.kind, options.phy, options.npu, options.tool)
+    return 0
+
+
+def _fault_list(options: argparse.Namespace) -> int:
+    for line in faults.faults(state.load()):
+        print(line)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,182 @@
+# Copyright (c) 2026, npuops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""``npusim boot``: make a freshly started node look like a machine whose driver has just loaded.
+
+Safe to repeat. Device nodes, addresses and mounts vanish with every restart of a node; the state stays.
+"""
+
+from __future__ import annotations
+
+import compileall
+import contextlib
+import os
+import stat
+import subprocess
+import sys
+import time
+from typing import Dict, List, Mapping, Optional
+
+from . import profiles, state, wire
+from .model import Machine
+
+DRIVER = "/usr/local/Ascend/driver"
+FIRMWARE = "/usr/local/Ascend/firmware"
+INSTALL_INFO = "/etc/ascend_install.info"
+HCCN_CONF = "/etc/hccn.conf"
+ROCE_INTERFACE = "eth1"
+INTERFACE_WAIT = 20.0  # seconds; the second network of a lab node may be connected after it has started
+COMMON_DEVICES = ("davinci_manager", "devmm_svm", "hisi_hdc")
+# /dev/null's numbers: the only ones the device cgroup of a nested container lets through.
+DEVICE_NUMBER = (1, 3)
+
+
+class BootError(Exception):
+    """The node cannot be brought up; the text says what is missing."""
+
+
+def boot(environ: Mapping[str, str] = os.environ) -> Machine:
+    """Create the state if there is none, then everything that depends on it. Needs root."""
+    machine = ensure_state(environ)
+    write_files(machine)
+    make_devices(machine)
+    if environ.get("NPUSIM_ROCE"):
+        wait_for_interface(ROCE_INTERFACE)
+        wire.add_addresses(machine, environ["NPUSIM_ROCE"], ROCE_INTERFACE)
+        wire.apply_links(machine)
+    mount_state()
+    compileall.compile_dir(os.path.dirname(os.path.abspath(__file__)), quiet=1)
+    return machine
+
+
+def ensure_state(environ: Mapping[str, str]) -> Machine:
+    """The stored machine, or a new one from ``NPUSIM_PROFILE``, ``NPUSIM_NODE`` and ``NPUSIM_ROCE``."""
+    os.makedirs(state.DEFAULT_DIR if not state.standalone() else state.state_dir(), exist_ok=True)
+    with contextlib.suppress(state.NoState):
+        return state.load()
+    name = environ.get("NPUSIM_PROFILE", "")
+    if name not in profiles.PROFILES:
+        raise BootError("NPUSIM_PROFILE is %r; use one of %s" % (name, ", ".join(sorted(profiles.PROFILES))))
+    node = environ.get("NPUSIM_NODE", "1")
+    if not node.isdigit() or not 1 <= int(node) <= 250:
+        raise BootError("NPUSIM_NODE is %r; use a number from 1 to 250" % node)
+    machine = profiles.build(name, int(node))
+    now = int(time.time())
+    for npu in machine.npus:
+        for chip in npu.chips:
+            if chip.roce is not None:
+                chip.roce.link_up_at = [now]
+    if environ.get("NPUSIM_ROCE"):
+        wire.assign(machine, environ["NPUSIM_ROCE"])
+    state.save(machine)
+    return machine
+
+
+def write_files(machine: Machine) -> None:
+    """What the driver's installer leaves behind; files that are there are kept."""
+    major = ".".join(machine.driver_version.split(".")[:2])
+    _write_once(
+        os.path.join(DRIVER, "version.info"),
+        {
+            "Version": machine.driver_version,
+            "ascendhal_version": "7.35.23",
+            "aicpu_version": "1.0",
+            "tdt_version": "1.0",
+            "log_version": "1.0",
+            "prof_version": "2.0",
+            "dvppkernels_version": "1.1",
+            "tsfw_version": "1.0",
+            "Innerversion": "V100R001C23SPC005B219",
+            "compatible_version": "[V100R001C30],[V100R001C18],[V100R001C20],[V100R001C21],[V100R001C23]",
+            "compatible_version_fw": "[7.0.0,7.8.99]",
+            "package_version": machine.driver_version,
+        },
+        0o444,
+    )
+    _write_once(
+        os.path.join(FIRMWARE, "version.info"),
+        {
+            "Version": machine.firmware_version,
+            "firmware_version": "1.0",
+            "package_version": machine.driver_version,
+            "compatible_version_drv": "[24.1,24.1.],[25.0,25.0.],[%s,%s.]" % (major, major),
+        },
+        0o444,
+    )
+    _write_once(
+        INSTALL_INFO,
+        {
+            "UserName": "HwHiAiUser",
+            "UserGroup": "HwHiAiUser",
+            "Driver_Install_Type": "full",
+            "Driver_Install_Path_Param": "/usr/local/Ascend",
+            "Driver_Install_For_All": "yes",
+            "Driver_Install_Mode": "normal",
+            "Driver_Install_Status": "complete",
+            "Firmware_Install_Type": "full",
+            "Firmware_Install_Path_Param": "/usr/local/Ascend",
+        },
+        0o644,
+    )
+    os.makedirs("/usr/local/dcmi", exist_ok=True)
+    if not os.path.exists(HCCN_CONF):
+        wire.write_conf(machine, HCCN_CONF)
+
+
+def make_devices(machine: Machine) -> None:
+    """One node per chip that is present, and the driver's common ones."""
+    wanted = ["davinci%d" % chip.phy_id for npu in machine.present() for chip in npu.chips]
+    for name in wanted + list(COMMON_DEVICES):
+        path = os.path.join(state.device_dir(), name)
+        if not os.path.exists(path):
+            os.mknod(path, 0o660 | stat.S_IFCHR, os.makedev(*DEVICE_NUMBER))
+            os.chmod(path, 0o666)  # --install-for-all
+    for npu in machine.npus:
+        for chip in npu.chips:
+            if npu.absent and os.path.exists(state.device_path(chip.phy_id)):
+                os.unlink(state.device_path(chip.phy_id))
+
+
+def wait_for_interface(name: str, timeout: float = INTERFACE_WAIT) -> None:
+    """Wait until the interface has an address of its own: the NPUs' addresses must come second."""
+    deadline = time.monotonic() + timeout
+    while not wire.addresses(name):
+        if time.monotonic() > deadline:
+            raise BootError("interface %s has no address after %.0f s; is the node on the RoCE network?" % (name, timeout))
+        time.sleep(0.2)
+
+
+def mount_state(target: Optional[str] = None) -> None:
+    """Show the state, read-only, inside the driver directory that serving containers mount."""
+    target = target or state.MOUNTED_DIR
+    os.makedirs(target, exist_ok=True)
+    if os.path.ismount(target):
+        return
+    _run(["mount", "--bind", state.DEFAULT_DIR, target])
+    _run(["mount", "-o", "remount,bind,ro", target])
+
+
+def _write_once(path: str, values: Dict[str, str], mode: int) -> None:
+    if os.path.exists(path):
+        return
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="utf-8") as handle:
+        handle.write("".join("%s=%s\n" % item for item in values.items()))
+    os.chmod(path, mode)
+
+
+def _run(argv: List[str]) -> None:
+    done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, check=False)
+    if done.returncode != 0:
+        raise BootError("%s failed with %d: %s" % (" ".join(argv), done.returncode, done.stdout.strip()))
+
+
+def main() -> int:
+    try:
+        machine = boot()
+    except (BootError, wire.WireError, ValueError, OSError) as exc:
+        print("npusim boot: %s" % exc, file=sys.stderr)
+        return 1
+    chips = sum(len(npu.chips) for npu in machine.present())
+    print("npusim: %s, node %d, %d chips" % (machine.product, machine.node, chips))
+    return 0

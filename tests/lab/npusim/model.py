@@ -1,0 +1,155 @@
+# Copyright (c) 2026, npuops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The hardware model: what a server is made of, in typed values.
+
+A ``Machine`` is what the state file stores (nothing running on it). ``npusim.processes.observe`` turns
+it into the same type with the memory that running processes claim added; renderers take that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Dict, List, Optional, Tuple
+
+HEALTH = ("OK", "Warning", "Alarm", "Critical", "UNKNOWN")
+# Chip families as npu-smi tells them apart; the layout of every table depends on it.
+FAMILIES = ("310", "310B", "310P", "910", "910B", "910_93", "950")
+Pair = Tuple[int, int]
+
+
+@dataclass
+class Roce:
+    """The network port of one chip, as hccn_tool sees it. Addresses are text, ``None`` when not set."""
+
+    address: Optional[str] = None
+    netmask: Optional[str] = None
+    gateway: Optional[str] = None
+    netdetect: Optional[str] = None
+    address6: Optional[str] = None
+    prefix6: Optional[int] = None
+    mac: str = "00:00:00:00:00:00"
+    link: str = "UP"  # UP | DOWN
+    net_health: Optional[str] = None  # forces the answer of -net_health; None = measured
+    speed_mbps: int = 200000
+    fec: str = "rs"  # rs | no | auto
+    tls_switch: int = 0
+    tls_preconfigured: int = 1
+    tls_alarm_days: int = 60
+    switch_port: Optional[str] = None  # LLDP name of the port on the other side; None = no neighbour
+    switch_mac: str = "00:00:00:00:00:00"
+    switch_address: Optional[str] = None
+    link_up_at: List[int] = field(default_factory=list)  # seconds since the epoch, oldest first
+    link_down_at: List[int] = field(default_factory=list)
+
+
+@dataclass
+class Chip:
+    """One die. Memory in MB, ``(used, total)``; used is the idle baseline in a stored machine."""
+
+    chip_id: int
+    phy_id: int
+    logic_id: int
+    name: str
+    bus_id: Optional[str]  # None: not on PCIe (SoC), printed NA
+    health: str = "OK"
+    power_w: Optional[float] = None  # None: this die has no power reading
+    temp_c: int = 40
+    hugepages: Pair = (0, 0)
+    aicore_pct: int = 0
+    memory_mb: Pair = (0, 0)
+    hbm_mb: Optional[Pair] = None  # None: this family has no HBM
+    leak_mb: int = 0  # held by no process, as after a killed job
+    error_codes: List[str] = field(default_factory=list)
+    roce: Optional[Roce] = None
+
+
+@dataclass
+class Npu:
+    """One card as npu-smi counts it."""
+
+    npu_id: int
+    chips: List[Chip]
+    absent: bool = False  # fell off the bus: neither listed nor usable
+    slot_id: int = 0
+    mcu: bool = True
+    product_name: str = "NA"
+    serial_number: str = "NA"
+
+
+@dataclass
+class Process:
+    """A process on a chip. ``memory_mb`` is what it claims; ``container_pid`` only in layouts that show it."""
+
+    pid: int
+    name: str
+    memory_mb: int
+    container_pid: Optional[int] = None
+
+
+@dataclass
+class Machine:
+    """A server. ``board`` is ``server``, ``card`` or ``soc`` (npu-smi prints different keys for them)."""
+
+    family: str
+    tool_version: str
+    driver_version: str
+    npus: List[Npu]
+    board: str = "server"
+    profile: str = ""
+    product: str = ""
+    node: int = 1
+    firmware_version: str = ""
+    install_complete: bool = True  # Driver_Install_Status=complete in /etc/ascend_install.info
+    virtual: bool = False  # a VM or a container on a vNPU
+    busy: Dict[str, int] = field(default_factory=dict)  # tool name -> calls still to be refused
+    slow: Dict[str, float] = field(default_factory=dict)  # tool name -> seconds added to every call
+
+    def present(self) -> List[Npu]:
+        return [npu for npu in self.npus if not npu.absent]
+
+    def chip_by_phy(self, phy_id: int) -> Optional[Chip]:
+        return next((c for n in self.npus for c in n.chips if c.phy_id == phy_id), None)
+
+    def npu_of_phy(self, phy_id: int) -> Optional[Npu]:
+        return next((n for n in self.npus for c in n.chips if c.phy_id == phy_id), None)
+
+    def to_dict(self) -> Dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Dict[str, Any]) -> Machine:
+        """Build from plain JSON data. Raises ``ValueError`` on unknown keys or values out of range."""
+        data = dict(data)
+        data["npus"] = [_npu(n) for n in data.get("npus", [])]
+        machine = _build(cls, data)
+        if machine.family not in FAMILIES:
+            raise ValueError("unknown chip family %r" % machine.family)
+        return machine
+
+
+def _npu(data: Dict[str, Any]) -> Npu:
+    data = dict(data)
+    data["chips"] = [_chip(c) for c in data.get("chips", [])]
+    return _build(Npu, data)
+
+
+def _chip(data: Dict[str, Any]) -> Chip:
+    data = dict(data)
+    if data.get("roce") is not None:
+        data["roce"] = _build(Roce, data["roce"])
+    for key in ("hugepages", "memory_mb", "hbm_mb"):
+        if data.get(key) is not None:
+            used, total = data[key]
+            data[key] = (int(used), int(total))
+    chip = _build(Chip, data)
+    if chip.health not in HEALTH:
+        raise ValueError("health is one of %s, not %r" % (", ".join(HEALTH), chip.health))
+    return chip
+
+
+def _build(cls: Any, data: Dict[str, Any]) -> Any:
+    unknown = set(data) - {f.name for f in fields(cls)}
+    if unknown:
+        raise ValueError("%s has no field %s" % (cls.__name__, ", ".join(sorted(unknown))))
+    return cls(**data)

@@ -1,0 +1,96 @@
+# Copyright (c) 2026, npuops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where a machine's state lives, and how it is read and changed.
+
+One JSON file of typed values, written atomically under a lock. Containers see it read-only through the
+driver's ``lib64`` mount.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import tempfile
+from typing import Iterator, Optional
+
+from .model import Machine
+
+DEFAULT_DIR = "/var/lib/npusim"
+MOUNTED_DIR = "/usr/local/Ascend/driver/lib64/npusim-hw"
+STATE_FILE = "state.json"
+DEFAULT_DEV = "/dev"
+
+
+class NoState(Exception):
+    """There is no state to read: the machine was never booted, or the directory is not mounted here."""
+
+
+def state_dir() -> str:
+    """``NPUSIM_STATE`` if set, else the node's directory, else (in a container) the mounted one."""
+    chosen = os.environ.get("NPUSIM_STATE") or DEFAULT_DIR
+    return chosen if os.path.isdir(chosen) else MOUNTED_DIR
+
+
+def standalone() -> bool:
+    """A state directory given by ``NPUSIM_STATE`` stands for a whole machine: no device nodes, no network."""
+    return bool(os.environ.get("NPUSIM_STATE"))
+
+
+def on_node() -> bool:
+    """On the machine itself, as opposed to inside a container that mounts its driver."""
+    return standalone() or os.path.isdir(DEFAULT_DIR)
+
+
+def device_dir() -> str:
+    """Where ``davinci<phy>`` nodes are: ``/dev``, or ``NPUSIM_DEV`` (tests without root)."""
+    return os.environ.get("NPUSIM_DEV") or DEFAULT_DEV
+
+
+def device_path(phy_id: int) -> str:
+    return os.path.join(device_dir(), "davinci%d" % phy_id)
+
+
+def load(directory: Optional[str] = None) -> Machine:
+    """Read the machine. Raises ``NoState`` when there is none, ``ValueError`` when it is damaged."""
+    path = os.path.join(directory or state_dir(), STATE_FILE)
+    try:
+        with open(path, encoding="utf-8") as handle:
+            data = json.load(handle)
+    except OSError as exc:
+        raise NoState("cannot read %s: %s" % (path, exc.strerror)) from exc
+    return Machine.from_dict(data)
+
+
+def save(machine: Machine, directory: Optional[str] = None) -> None:
+    """Write the machine atomically; readers see the old or the new state, never half of one."""
+    directory = directory or state_dir()
+    fd, temporary = tempfile.mkstemp(prefix=".state-", dir=directory)
+    try:
+        with os.fdopen(fd, "w", encoding="utf-8") as handle:
+            json.dump(machine.to_dict(), handle, indent=1)
+            handle.write("\n")
+            handle.flush()
+            os.fsync(handle.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, os.path.join(directory, STATE_FILE))
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+@contextlib.contextmanager
+def changing(directory: Optional[str] = None) -> Iterator[Machine]:
+    """Read, let the caller change, and write back, alone: nothing is written when the body raises."""
+    directory = directory or state_dir()
+    lock = os.open(os.path.join(directory, ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        machine = load(directory)
+        yield machine
+        save(machine, directory)
+    finally:
+        os.close(lock)
