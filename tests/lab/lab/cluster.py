@@ -1,0 +1,298 @@
+# Copyright (c) 2026, npuops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bring a lab to what was asked for, and take it away: networks, registry, nodes, volumes."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import shlex
+import shutil
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+from lab import engine, files, host, images, plan
+from lab.common import ROOT, STATE_DIR, LabError, Step, docker, run, wait_for, warn
+from lab.plan import Lab, Node
+
+BOOT_SECONDS = 120
+SSH_SECONDS = 30
+# One round trip: systemd's state, the host key, the RoCE interface's addresses.
+PROBE = (
+    "systemctl is-system-running; cat /etc/ssh/ssh_host_ed25519_key.pub 2>/dev/null || echo; "
+    "ip -4 -o addr show dev eth1 2>/dev/null"
+)
+
+
+def each(action: Callable, items: Iterable) -> list:
+    """Run ``action`` on all items at once; the first error is raised after all have ended."""
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        futures = [pool.submit(action, item) for item in items]
+    return [future.result() for future in futures]
+
+
+def inspect(kind: str, *names: str) -> dict[str, dict]:
+    """``docker <kind> inspect`` of those of ``names`` that exist, by name without a leading slash."""
+    if not names:
+        return {}
+    done = docker(kind, "inspect", *names, check=False)
+    return {item["Name"].lstrip("/"): item for item in json.loads(done.stdout or "[]")}
+
+
+def objects(kind: str, lab: str | None = None) -> list[str]:
+    """Names of this checkout's containers, networks or volumes, of one lab or of all."""
+    labels = ["--filter", f"label=npuops.root={ROOT}"] + (["--filter", f"label=npuops.lab={lab}"] if lab else [])
+    everything = ["-a"] if kind == "container" else []
+    form = "{{.Names}}" if kind == "container" else "{{.Name}}"
+    return sorted(docker(kind, "ls", *everything, *labels, "--format", form).stdout.split())
+
+
+def check_foreign(lab: Lab) -> None:
+    """Refuse when another checkout has a lab of that name: names of containers are the engine's, not ours."""
+    form = '{{.Label "npuops.root"}}'
+    listing = docker("container", "ls", "-a", "--filter", f"label=npuops.lab={lab.name}", "--format", form).stdout
+    others = sorted({line for line in listing.splitlines() if line and line != str(ROOT)})
+    if others:
+        raise LabError(
+            f"lab {lab.name} already runs from {others[0]}: run `make lab-down` there, or use another name (LAB=…)."
+        )
+
+
+def wanted_lab(name: str, nodes: int | None, profile: str | None) -> tuple[Lab, Lab | None]:
+    """``(lab asked for, lab as recorded)``; nodes and profile default to the recorded ones, then 2 and 800I A2."""
+    old = plan.load(name)
+    if old:
+        lab = dataclasses.replace(old, profile=profile or old.profile)
+        return lab.with_nodes(plan.check_nodes(nodes or len(old.nodes))), old
+    networks = docker("network", "ls", "-q").stdout.split()
+    taken = [
+        pool["Subnet"]
+        for network in inspect("network", *networks).values()
+        if network["Name"] not in (f"npuops-{name}-mgmt", f"npuops-{name}-roce")
+        for pool in network["IPAM"]["Config"] or []
+    ]
+    if not objects("network", name):
+        taken += host.routed_networks()
+    mgmt, roce = plan.choose_subnets(taken)
+    lab = Lab(name, profile or "atlas-800i-a2-64g", mgmt, roce)
+    return lab.with_nodes(plan.check_nodes(nodes or 2)), None
+
+
+def up(name: str, nodes: int | None, profile: str | None, image_ids: dict[str, str]) -> Lab:
+    """Make the lab exist as asked for; nodes whose making has changed are made anew, others stay untouched."""
+    lab, _old = wanted_lab(name, nodes, profile)
+    check_foreign(lab)
+    plan.save(lab)
+    _ensure_key(lab)
+    networks = _ensure_networks(lab)
+    _ensure_registry(lab, image_ids[images.REGISTRY], networks["mgmt"])
+    fresh = _ensure_nodes(lab, image_ids[images.NODE], networks)
+    with Step(f"wait for systemd and SSH on {len(lab.nodes)} nodes"):
+        keys = dict(each(lambda node: (node.mgmt_ip, _wait_booted(lab, node, node in fresh)), lab.nodes))
+        lab.known_hosts.write_text("".join(f"{address} {key}\n" for address, key in keys.items()))
+        each(lambda node: _wait_ssh(lab, node), lab.nodes)
+    return lab
+
+
+def _ensure_key(lab: Lab) -> None:
+    engine.need("ssh-keygen", "openssh-client")
+    if not lab.key.exists():
+        run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", f"npuops-{lab.name}", "-f", str(lab.key)])
+
+
+def _ensure_networks(lab: Lab) -> dict[str, str]:
+    """Ids of the two networks by kind. A network of other addresses (a lost state file) is made anew."""
+    ids = {}
+    for kind, subnet in (("mgmt", lab.mgmt), ("roce", lab.roce)):
+        name = lab.network(kind)
+        found = inspect("network", name).get(name)
+        if found and found["IPAM"]["Config"][0]["Subnet"] != subnet:
+            for container in found["Containers"].values():
+                docker("rm", "-f", "-v", container["Name"])
+            docker("network", "rm", name)
+            found = None
+        if not found:
+            with Step(f"network {name} {subnet}"):
+                docker(*plan.network_arguments(lab, kind, host.uplink_mtu()))
+            found = inspect("network", name)[name]
+        ids[kind] = found["Id"]
+    return ids
+
+
+def _current(name: str, spec: str) -> str:
+    """``running``, ``stopped`` or, when absent or made from another spec, an empty string."""
+    found = inspect("container", name).get(name)
+    if not found or found["Config"]["Labels"].get("npuops.spec") != spec:
+        return ""
+    return "running" if found["State"]["Running"] else "stopped"
+
+
+def _ensure_registry(lab: Lab, image: str, network: str) -> None:
+    name = lab.registry_container
+    arguments = [
+        "--name", name, "--network", lab.network("mgmt"), "--ip", lab.registry_ip, "--restart", "always",
+        *images.registry_arguments(), image,
+    ]  # fmt: skip
+    spec = plan.fingerprint(arguments, network)
+    state = _current(name, spec)
+    if state == "running":
+        return
+    with Step(f"registry {lab.registry_ip}"):
+        if state == "stopped":
+            docker("start", name)
+        else:
+            docker("rm", "-f", name, check=False)
+            docker("run", "-d", *plan.object_labels(lab.name), "--label", f"npuops.spec={spec}", *arguments)
+        images.wait_registry(lab.registry_ip)
+
+
+def _ensure_nodes(lab: Lab, image: str, networks: dict[str, str]) -> set[Node]:
+    """Remove, make and start nodes; returns those that were made."""
+    version = 1 if docker("info", "--format", "{{.CgroupVersion}}").stdout.strip() == "1" else 2
+    payload = files.node_tar(lab.key.with_suffix(".pub").read_text())
+    specs = {
+        node: plan.fingerprint(
+            plan.node_arguments(lab, node, image, version), networks, plan.CAPABILITIES, payload.hex()
+        )
+        for node in lab.nodes
+    }
+    states = {node: _current(lab.container(node), specs[node]) for node in lab.nodes}
+    names = {lab.container(node) for node in lab.nodes}
+    surplus = [name for name in objects("container", lab.name) if name not in {*names, lab.registry_container}]
+    changed = {node for node, state in states.items() if not state}
+    existing = {name for name in objects("container", lab.name) if name in {lab.container(node) for node in changed}}
+    if surplus or existing:
+        with Step(f"remove {', '.join(sorted({*surplus, *existing}))}") as step:
+            step.note = "(no longer wanted or made from other parts) "
+            each(_remove_node, sorted({*surplus, *existing}))
+    if changed:
+        with Step(f"create {', '.join(sorted(node.name for node in changed))}"):
+            each(lambda node: _create(lab, node, image, version, specs[node], payload), changed)
+    stopped = [node for node, state in states.items() if state == "stopped"]
+    if stopped:
+        with Step(f"start {', '.join(node.name for node in stopped)}"):
+            each(lambda node: docker("start", lab.container(node)), stopped)
+    return changed
+
+
+def _create(lab: Lab, node: Node, image: str, version: int, spec: str, payload: bytes) -> None:
+    name = lab.container(node)
+    labels = [*plan.object_labels(lab.name), "--label", f"npuops.node={node.number}"]
+    docker("volume", "rm", "-f", lab.volume(node), check=False)
+    docker("volume", "create", *labels, lab.volume(node))
+    docker("create", *labels, "--label", f"npuops.spec={spec}", *plan.node_arguments(lab, node, image, version))
+    docker("cp", "-", f"{name}:/", stdin=payload)
+    # Connected before the start, so that eth1 is there when the emulator's boot unit gives it addresses.
+    docker("network", "connect", "--ip", node.roce_ip, lab.network("roce"), name)
+    docker("start", name)
+
+
+def _remove_node(name: str) -> None:
+    """Remove a node's container, its volume and the cgroups its own engine made."""
+    found = inspect("container", name).get(name)
+    if not found:
+        return
+    docker("rm", "-f", "-v", name, timeout=60)
+    docker("volume", "rm", "-f", f"{name}-docker", check=False)
+    for place in (f"docker/{found['Id']}", f"system.slice/docker-{found['Id']}.scope"):
+        engine.remove_empty_cgroups(place)
+
+
+def _wait_booted(lab: Lab, node: Node, fresh: bool) -> str:
+    """Wait until systemd is up and eth1 has its address; returns the SSH host key (type and base64)."""
+    name = lab.container(node)
+
+    def booted() -> str:
+        done = docker("exec", name, "sh", "-c", PROBE, check=False, timeout=30)
+        state, key, *addresses = [*done.stdout.splitlines(), "", ""]
+        booted.why = f"systemd says {state or 'nothing'} ({done.stderr.strip()})"
+        if state == "degraded" and fresh:
+            failed = docker("exec", name, "systemctl", "list-units", "--failed", "--plain", "--no-legend", "--no-pager")
+            raise LabError(f"{node.name}: units failed at boot: {failed.stdout.strip()}")
+        if state not in ("running", "degraded") or not key:
+            return ""
+        if not any(f" {node.roce_ip}/" in line for line in addresses):
+            booted.why = f"eth1 does not have {node.roce_ip}"
+            return ""
+        if state == "degraded":
+            warn(f"{node.name}: systemd is degraded (`tests/lab/labctl ssh {node.name} systemctl --failed`)")
+        return " ".join(key.split()[:2])
+
+    return wait_for(f"{node.name} to boot", booted, seconds=BOOT_SECONDS)
+
+
+def ssh_command(lab: Lab, node: Node, *options: str) -> list[str]:
+    """argv of an ssh call to a node as root, with its host key checked."""
+    return [
+        "ssh", "-F", "/dev/null", "-i", str(lab.key), "-o", "IdentitiesOnly=yes",
+        "-o", f'UserKnownHostsFile="{lab.known_hosts}"', "-o", "StrictHostKeyChecking=yes", "-o", "LogLevel=ERROR",
+        *options, f"root@{node.mgmt_ip}",
+    ]  # fmt: skip
+
+
+def _wait_ssh(lab: Lab, node: Node) -> None:
+    command = [*ssh_command(lab, node, "-o", "BatchMode=yes", "-o", "ConnectTimeout=5"), "true"]
+
+    def reachable() -> bool:
+        done = run(command, check=False, timeout=20)
+        reachable.why = done.stderr.strip()
+        return done.returncode == 0
+
+    wait_for(f"SSH on {node.name} ({node.mgmt_ip})", reachable, seconds=SSH_SECONDS)
+
+
+def down(name: str) -> bool:
+    """Remove everything of one lab; whether there was anything."""
+    containers, networks = objects("container", name), objects("network", name)
+    volumes, folder = objects("volume", name), STATE_DIR / plan.check_name(name)
+    if not (containers or networks or volumes or folder.exists()):
+        return False
+    with Step(f"remove lab {name}") as step:
+        step.note = f"({len(containers)} containers, {len(networks)} networks, {len(volumes)} volumes) "
+        each(_remove_node, containers)
+        each(lambda network: docker("network", "rm", network), networks)
+        for volume in objects("volume", name):
+            docker("volume", "rm", "-f", volume)
+        shutil.rmtree(folder, ignore_errors=True)
+    return True
+
+
+def all_names() -> list[str]:
+    """Labs of this checkout: from state folders and, where the engine answers, from Docker's labels."""
+    found = set(plan.names())
+    form = '{{.Label "npuops.lab"}}'
+    for kind in ("container", "network", "volume"):
+        with contextlib.suppress(LabError):
+            everything = ["-a"] if kind == "container" else []
+            listing = docker(kind, "ls", *everything, "--filter", f"label=npuops.root={ROOT}", "--format", form).stdout
+            found |= set(listing.split())
+    return sorted(found)
+
+
+def status(name: str) -> list[list[str]]:
+    """Rows of a table: node, profile, container, systemd, addresses, engine inside."""
+    lab = plan.load(name)
+    if lab is None:
+        return []
+    found = inspect("container", *[lab.container(node) for node in lab.nodes])
+
+    def row(node: Node) -> list[str]:
+        container = found.get(lab.container(node))
+        if not container:
+            return [node.name, lab.profile, "absent", "-", node.mgmt_ip, node.roce_ip, "-"]
+        state, systemd, inner = container["State"]["Status"], "-", "-"
+        if container["State"]["Running"]:
+            script = "systemctl is-system-running; docker ps -q 2>/dev/null | wc -l; command -v docker || echo"
+            done = docker("exec", lab.container(node), "sh", "-c", script, check=False, timeout=30)
+            systemd, count, path = [*done.stdout.splitlines(), "", "", ""][:3]
+            inner = f"{count} containers" if path else "no engine"
+        return [node.name, lab.profile, state, systemd, node.mgmt_ip, node.roce_ip, inner]
+
+    return each(row, lab.nodes)
+
+
+def shell_join(words: list[str]) -> str:
+    """One remote command line of what the user typed; a single word may itself be a command line."""
+    return words[0] if len(words) == 1 else shlex.join(words)

@@ -1,0 +1,8 @@
+# Copyright (c) 2026, npuops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Faults labctl can put into a node."""
+
+from __future__ import annotations
+
+FAULTS: dict = {}
