@@ -71,6 +71,12 @@ def check_ports(host, service, ports, listening):
     return problems
 
 
+def check_paths(host, missing):
+    """Host paths that the containers mount and that are not there; the engine would make empty directories of them."""
+    return [Problem(host, "driver", "%s is missing" % path, "install or repair the driver (HDK) of this node")
+            for path in missing]
+
+
 def check_model(host, service, path, seen):
     """Is the model there? C(seen) is {"directory": bool, "config": bool, "missing": [weight files of the index]}."""
     item = "service '%s'" % service

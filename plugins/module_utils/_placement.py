@@ -57,6 +57,17 @@ def management_address(interfaces, hints):
     return None, None
 
 
+def interfaces_of(facts):
+    """[{"name", "addresses"}] from the C(network) subset of Ansible's facts."""
+    found = []
+    for name in facts.get("interfaces", []):
+        # Facts spell eth0:1 and br-1 with underscores in their keys.
+        entry = facts.get(name) or facts.get(name.replace("-", "_").replace(":", "_")) or {}
+        blocks = [entry.get("ipv4") or {}] + list(entry.get("ipv4_secondaries") or [])
+        found.append({"name": entry.get("device", name), "addresses": [b["address"] for b in blocks if "address" in b]})
+    return found
+
+
 def chips_by_npu(chips):
     """Group the C(chips) of an C(npu_info) result by NPU ID, chips in order."""
     grouped = {}
@@ -191,7 +202,7 @@ def place(services, nodes):
     :arg nodes: {inventory name: Node}.
     :returns: (placed, problems). C(placed) is a list of dictionaries, one for each service that could be placed, with
         C(name), C(engine), C(model), C(executor), C(head), C(hosts), C(port), C(url), C(args), C(env), C(share),
-        C(parallel) {tensor, pipeline, data}, C(devices) (their number over all hosts), C(nodes)
+        C(parallel) {tensor, pipeline, data}, C(devices) (their number over all hosts), C(chip) (its name on the head), C(nodes)
         {host: {address, interface, npu_ids, phy_ids}} and, for executor ray, C(ray_ports).
         C(problems) is a list of Problem; with any of them nothing should be changed.
     """
@@ -249,8 +260,42 @@ def place(services, nodes):
             "env": {key: str(value) for key, value in service.get("env", {}).items()},
             "share": service.get("share"),
             "parallel": sizes,
+            "chip": nodes[head].chips[parts[head]["npu_ids"][0]][0]["name"],
             "devices": sum(len(part["phy_ids"]) for part in parts.values()),
             "nodes": parts,
             "ray_ports": ports,
         })
     return placed, planner.problems
+
+
+def host_views(placed):
+    """The placement seen from each host: what it must be checked for.
+
+    :returns: {host: {"parts": what M(node_check) takes, "images": [...], "address", "listen": [ports of its Ray nodes],
+        "peers": what M(port_check) takes}}
+    """
+    views = {}
+    for service in placed:
+        ports = service["ray_ports"]
+        for host, part in service["nodes"].items():
+            view = views.setdefault(host, {"parts": [], "images": [], "listen": [], "peers": []})
+            view["address"] = part["address"]
+            listen = _ray_listen(ports, host == service["head"]) if ports else []
+            endpoint = [service["port"]] if host == service["head"] else []
+            own = [ports[name] for name in RAY_PORT_NAMES if name != "gcs" or endpoint] if ports else []
+            view["parts"].append({"service": service["name"], "npu_ids": part["npu_ids"], "ports": endpoint + own,
+                                  "model": service["model"]})
+            if service["image"] and service["image"] not in view["images"]:
+                view["images"].append(service["image"])
+            view["listen"] += listen
+            for peer, other in service["nodes"].items():
+                if ports and peer != host:
+                    view["peers"].append({"name": peer, "address": other["address"],
+                                          "ports": _ray_listen(ports, peer == service["head"])})
+    return views
+
+
+def _ray_listen(ports, head):
+    """The ports on which other nodes call a Ray node: first and last stand for the range of its workers."""
+    names = ("node_manager", "object_manager", "worker_min", "worker_max") + (("gcs",) if head else ())
+    return [ports[name] for name in names]

@@ -9,6 +9,15 @@ This module util is PRIVATE to the collection. It can have breaking changes at a
 from __future__ import annotations
 
 import json
+import re
+
+# Tags of upstream releases name the A2 image when they carry no suffix (Dockerfiles of vllm-ascend since v0.10.0rc1).
+_RELEASE_IMAGE = re.compile(r".*/vllm-ascend:v\d+\.\d+\.\d+(\.post\d+|rc\d+)?$")
+
+
+def image_for(image, suffix):
+    """The image for a chip family: an upstream release tag gets the family's suffix, any other name stays as it is."""
+    return image + suffix if _RELEASE_IMAGE.match(image) else image
 
 
 def flags(args):

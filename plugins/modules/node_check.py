@@ -43,6 +43,11 @@ options:
       model:
         description: Directory of the weights. Left out, it is not checked.
         type: path
+  paths:
+    description: Files and directories of the host that the containers will mount. For O(expect=ready).
+    type: list
+    elements: path
+    default: []
   expect:
     description: Which question to answer.
     type: str
@@ -138,7 +143,7 @@ import os
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils import _npu_smi
-from ..module_utils._node_check import check_model, check_npus, check_ports, check_serving
+from ..module_utils._node_check import check_model, check_npus, check_paths, check_ports, check_serving
 from ..module_utils._npu_model import idle_hbm_mb
 from ..module_utils._proc import listeners, owner_of
 from ..module_utils._run import CommandError
@@ -166,7 +171,7 @@ def readiness(module, found, owners):
     idle = idle_hbm_mb if limit is None else lambda name: limit
     parts = module.params["parts"]
     taken = listeners({port for part in parts for port in part["ports"]})
-    problems = []
+    problems = check_paths(host, [path for path in module.params["paths"] if not os.path.exists(path)])
     for part in parts:
         problems += check_npus(host, part["service"], part["npu_ids"], found, owners, idle)
         problems += check_ports(host, part["service"], part["ports"], taken)
@@ -189,6 +194,7 @@ def main():
                     "model": {"type": "path"},
                 },
             },
+            "paths": {"type": "list", "elements": "path", "default": []},
             "expect": {"type": "str", "choices": ["ready", "serving"], "default": "ready"},
             "host": {"type": "str", "default": "this node"},
             "idle_hbm_mb": {"type": "int"},

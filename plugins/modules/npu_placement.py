@@ -33,6 +33,12 @@ options:
         that the node really has is the one other nodes use.
     type: dict
     required: true
+  images:
+    description:
+      - Image for each engine. An upstream vLLM-Ascend release tag such as V(v0.23.0) gets the suffix of the chip family
+        on which the service is placed (none for A2, C(-a3), C(-310p)). Any other name is taken as it is.
+    type: dict
+    default: {}
   served_only:
     description:
       - Also refuse what the roles of this release cannot start, such as engines that are planned but not served yet.
@@ -122,10 +128,20 @@ services:
     ray_ports:
       description: Fixed ports of the service's Ray cluster, or null without Ray.
       type: dict
+    image:
+      description: The image to serve with. Null when O(images) has none for the engine.
+      type: str
+      sample: quay.io/ascend/vllm-ascend:v0.23.0
     command:
       description: The argv which serves it. Null for engines other than C(vllm).
       type: list
       elements: str
+hosts:
+  description:
+    - The placement seen from each host. C(parts) is what M(npuops.ascend.node_check) takes, C(address), C(listen) and C(peers)
+      what M(npuops.ascend.port_check) takes, C(images) what M(npuops.ascend.image_check) takes.
+  returned: always
+  type: dict
 problems:
   description: Why it must not be done, each with C(host), C(item), C(problem), C(remedy) and all of them as one C(sentence).
   returned: always
@@ -135,9 +151,10 @@ problems:
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._placement import Node, chips_by_npu, management_address, place
+from ..module_utils._npu_model import image_suffix
+from ..module_utils._placement import Node, chips_by_npu, host_views, management_address, place
 from ..module_utils._services import check_served
-from ..module_utils._vllm import serve_command
+from ..module_utils._vllm import image_for, serve_command
 
 
 def read_node(given):
@@ -150,6 +167,7 @@ def main():
         argument_spec={
             "services": {"type": "list", "elements": "raw", "required": True},
             "nodes": {"type": "dict", "required": True},
+            "images": {"type": "dict", "default": {}},
             "served_only": {"type": "bool", "default": False},
             "strict": {"type": "bool", "default": True},
         },
@@ -165,9 +183,11 @@ def main():
     if placed and module.params["served_only"]:
         problems = problems + check_served(services)
     for service in placed:
+        image = module.params["images"].get(service["engine"])
+        service["image"] = image_for(image, image_suffix(service["chip"])) if image else None
         complete = service["engine"] == "vllm" and service["parallel"]
         service["command"] = serve_command(service) if complete else None
-    result = {"changed": False, "services": placed, "problems": [problem.to_dict() for problem in problems]}
+    result = {"changed": False, "services": placed, "hosts": host_views(placed), "problems": [problem.to_dict() for problem in problems]}
     if problems and module.params["strict"]:
         module.fail_json(msg="\n".join(problem.sentence() for problem in problems), **result)
     module.exit_json(**result)

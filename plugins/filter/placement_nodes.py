@@ -1,0 +1,75 @@
+# Copyright (c) 2026, npuops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+from ansible.errors import AnsibleFilterError
+
+from ..module_utils._placement import interfaces_of
+
+DOCUMENTATION = r"""
+name: placement_nodes
+short_description: What npu_placement needs to know of the nodes, from their facts
+version_added: 1.0.0
+description:
+  - Takes C(hostvars) and picks for each host its chips (facts of M(npuops.ascend.npu_info)), the IPv4 addresses of its
+    interfaces (facts, subset C(network)) and the addresses by which others may reach it.
+  - Those are, best first, the host variable C(npuops_address), C(ansible_host), and the address of the default route.
+positional: hosts
+options:
+  _input:
+    description: The variable C(hostvars).
+    type: dict
+    required: true
+  hosts:
+    description: Inventory names of the nodes.
+    type: list
+    elements: str
+    required: true
+author:
+  - npuops contributors (@npuops)
+"""
+
+EXAMPLES = r"""
+---
+- name: Place the services
+  npuops.ascend.npu_placement:
+    services: "{{ ascend_services }}"
+    nodes: "{{ hostvars | npuops.ascend.placement_nodes(groups['ascend']) }}"
+  delegate_to: localhost
+  run_once: true
+"""
+
+RETURN = r"""
+_value:
+  description: What O(npuops.ascend.npu_placement#module:nodes) takes.
+  type: dict
+"""
+
+
+def placement_nodes(hostvars, hosts):
+    nodes = {}
+    for host in hosts:
+        variables = hostvars[host]
+        facts = variables.get("ansible_facts", {})
+        if "npu" not in facts or "interfaces" not in facts:
+            raise AnsibleFilterError(
+                "placement_nodes: %s has no facts about its %s; run npuops.ascend.npu_info and "
+                "ansible.builtin.setup (gather_subset network) on it first."
+                % (host, "NPUs" if "npu" not in facts else "network"))
+        hints = [variables.get("npuops_address"), variables.get("ansible_host"),
+                 facts.get("default_ipv4", {}).get("address")]
+        nodes[host] = {
+            "chips": facts["npu"]["chips"],
+            "interfaces": interfaces_of(facts),
+            "address_hints": [str(hint) for hint in hints if hint],
+        }
+    return nodes
+
+
+class FilterModule:
+    """Filters about placements."""
+
+    def filters(self):
+        return {"placement_nodes": placement_nodes}
