@@ -68,6 +68,11 @@ class NpuSmi:
         return answer
 
 
+def read_info(path: str = "npu-smi", timeout: float = 60) -> dict:
+    """Chips and processes under the keys of the module npu_info, from one command. Raises what L(NpuSmi) raises."""
+    return NpuSmi(path, timeout).info().to_dict()
+
+
 def _silent(done: Completed) -> NpuSmiError:
     said = done.stderr.strip().splitlines()
     what = f", and on stderr: {said[-1]!r}" if said else ""
@@ -94,4 +99,5 @@ __all__ = [
     "parse_info",
     "parse_list",
     "parse_mapping",
+    "read_info",
 ]

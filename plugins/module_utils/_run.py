@@ -48,11 +48,15 @@ class VendorError(Exception):
         return failure
 
 
-class ToolNotFound(VendorError):
+class CommandError(VendorError):
+    """The command gave no answer at all."""
+
+
+class ToolNotFound(CommandError):
     """The executable is missing or may not be executed."""
 
 
-class ToolTimeout(VendorError):
+class ToolTimeout(CommandError):
     """The command was killed because it did not end in time."""
 
 
@@ -72,8 +76,10 @@ class Completed:
         return " ".join(shlex.quote(word) for word in self.argv)
 
 
-def run(argv, timeout: float, missing: str = "Install the tool or give its path.") -> Completed:
-    """Run ``argv`` with ``LC_ALL=C`` and no stdin; at most ``timeout`` seconds.
+def run(
+    argv, timeout: float, missing: str = "Install the tool or give its path.", stdin: str | None = None
+) -> Completed:
+    """Run ``argv`` with ``LC_ALL=C`` and ``stdin`` (text, or none at all); at most ``timeout`` seconds.
 
     Raises L(ToolNotFound) (with ``missing`` as its remedy) or L(ToolTimeout). Bytes that are not UTF-8 are replaced.
     """
@@ -87,7 +93,7 @@ def run(argv, timeout: float, missing: str = "Install the tool or give its path.
         # Its own process group, so that a timeout also ends what the tool (often a script) has started.
         process = subprocess.Popen(
             argv,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             env=dict(os.environ, LC_ALL="C"),
@@ -97,7 +103,7 @@ def run(argv, timeout: float, missing: str = "Install the tool or give its path.
         why = error.strerror or str(error)
         raise ToolNotFound(f"cannot be run ({why})", missing, completed(None, b"", b"")) from error
     try:
-        out, err = process.communicate(timeout=timeout)
+        out, err = process.communicate(None if stdin is None else stdin.encode("utf-8"), timeout=timeout)
     except subprocess.TimeoutExpired as error:
         _kill_group(process.pid)
         out, err = process.communicate()
@@ -138,4 +144,4 @@ def _kill_group(pid: int) -> None:
         os.killpg(pid, signal.SIGKILL)
 
 
-__all__ = ["Completed", "ToolNotFound", "ToolTimeout", "VendorError", "run", "side_by_side"]
+__all__ = ["CommandError", "Completed", "ToolNotFound", "ToolTimeout", "VendorError", "run", "side_by_side"]
