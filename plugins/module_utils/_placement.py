@@ -136,6 +136,13 @@ class _Planner:
             self.refuse(host, item, "the shares of NPU %d add up to %d MB of its %d MB" % (npu, wanted, total),
                         "lower share.memory_gb")
 
+    def check_devices(self, host, service, npu_ids):
+        """Without the N of /dev/davinciN a container cannot be given its NPU."""
+        for npu in npu_ids:
+            if None in self.nodes[host].devices([npu]):
+                self.refuse(host, "service '%s'" % service["name"], "the phy id of NPU %d is not known" % npu,
+                            "compare `npu-smi info -m` with ls /dev/davinci*, and repair the driver")
+
     def exact_ids(self, host, service):
         node = self.nodes[host]
         ids = service["npus"]["ids"]
@@ -219,6 +226,7 @@ def place(services, nodes):
             pick = planner.exact_ids if isinstance(service["npus"], dict) else planner.free_ids
             ids = pick(host, service)
             planner.claim_npus(host, service, ids)
+            planner.check_devices(host, service, ids)
             chosen[service["name"], host] = ids
 
     placed = []

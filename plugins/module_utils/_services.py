@@ -89,10 +89,12 @@ def _keys(found, known, where):
 
 def _check_npus(npus):
     if isinstance(npus, dict):
-        for text, remedy in _keys(npus, ("ids",), " in npus"):
-            yield text, remedy
         ids = npus.get("ids")
-        if not isinstance(ids, list) or not ids or not all(_is_int(i) and i >= 0 for i in ids):
+        unknown = list(_keys(npus, ("ids",), " in npus"))
+        if unknown:
+            for pair in unknown:
+                yield pair
+        elif not isinstance(ids, list) or not ids or not all(_is_int(i) and i >= 0 for i in ids):
             yield "npus.ids is %r" % (ids,), "list NPU ids as `npu-smi info` prints them, for example {ids: [4, 5]}"
         elif len(set(ids)) != len(ids):
             yield "npus.ids %s names an NPU twice" % ids, "list every NPU once"

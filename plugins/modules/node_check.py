@@ -142,11 +142,11 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import _npu_smi
 from ..module_utils._node_check import check_model, check_npus, check_paths, check_ports, check_serving
 from ..module_utils._npu_model import idle_hbm_mb
+from ..module_utils._npu_smi import NpuSmi
 from ..module_utils._proc import listeners, owner_of
-from ..module_utils._run import CommandError
+from ..module_utils._run import VendorError
 
 INDEX = "model.safetensors.index.json"
 
@@ -206,9 +206,9 @@ def main():
     )
     parts = module.params["parts"]
     try:
-        found = _npu_smi.read_info(module.params["npu_smi"], module.params["timeout"])
-    except (CommandError, _npu_smi.NpuSmiError) as exc:
-        module.fail_json(msg="%s: %s" % (module.params["host"], exc))
+        found = NpuSmi(module.params["npu_smi"], module.params["timeout"]).info().to_dict()
+    except VendorError as exc:
+        module.fail_json(**exc.to_fail())
     owners = {process["pid"]: owner_of(process["pid"]) for process in found["processes"]}
     if module.params["expect"] == "ready":
         problems = readiness(module, found, owners)

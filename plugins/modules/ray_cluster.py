@@ -139,7 +139,7 @@ import time
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils import _ray_nodes
-from ..module_utils._run import CommandError, run
+from ..module_utils._run import VendorError, run
 
 
 def look(params):
@@ -147,7 +147,7 @@ def look(params):
     argv = [params["docker"], "exec", "-i", params["container"], "python3", "-", params["address"]]
     try:
         answer = run(argv, timeout=params["timeout"], stdin=inspect.getsource(_ray_nodes))
-    except CommandError as exc:
+    except VendorError as exc:
         return None, str(exc)
     if answer.rc != 0:
         return None, (answer.stderr or answer.stdout).strip().rsplit("\n", 1)[-1]

@@ -1,0 +1,108 @@
+# Copyright (c) 2026, npuops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One table: what a service may say, and the sentence for what it may not."""
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.npuops.ascend.plugins.module_utils._services import check_served, check_shape
+
+
+def service(**changes):
+    base = {"name": "chat", "engine": "vllm", "model": "/data/models/m", "hosts": ["node1"], "npus": 8, "port": 8000}
+    base.update(changes)
+    return {key: value for key, value in base.items() if value is not ...}
+
+
+GOOD = [
+    {},
+    {"npus": {"ids": [4, 5]}},
+    {"npus": ..., "vnpu": {"memory_gb": 23}},
+    {"npus": ..., "vnpu": {"template": "vir10_3c_32g", "dynamic": True}},
+    {"npus": {"ids": [3]}, "share": {"aicore": 7, "memory_gb": 30}},
+    {"hosts": ["node1", "node2"], "executor": "ray", "parallel": {"tensor": 8, "pipeline": 2}},
+    {"args": {"max_model_len": 32768, "enable_expert_parallel": True}, "env": {"HCCL_BUFFSIZE": "512", "N": 1}},
+    {"engine": "mindie", "args": {"maxSeqLen": 32768}},
+]
+
+
+@pytest.mark.parametrize("changes", GOOD)
+def test_the_contracts_examples_are_accepted(changes):
+    assert check_shape([service(**changes)]) == []
+
+
+BAD = [
+    ({"modle": "/x"}, "key 'modle' is not known", "model"),
+    ({"hosts": ...}, "'hosts' is missing", ""),
+    ({"name": "Chat Bot"}, "cannot name a container", ""),
+    ({"engine": "vlm"}, "engine 'vlm' is not known", "vllm"),
+    ({"model": "models/m"}, "not an absolute path", ""),
+    ({"hosts": ["node1", "node1"]}, "names a node twice", ""),
+    ({"hosts": "node1"}, "hosts is 'node1'", ""),
+    ({"port": 80}, "port is 80", "1024"),
+    ({"port": True}, "port is True", ""),
+    ({"port": "8000"}, "port is '8000'", ""),
+    ({"npus": ...}, "either npus or vnpu", ""),
+    ({"vnpu": {"memory_gb": 8}}, "either npus or vnpu", ""),
+    ({"npus": 0}, "npus is 0", ""),
+    ({"npus": True}, "npus is True", ""),
+    ({"npus": {"ids": []}}, "npus.ids is []", ""),
+    ({"npus": {"ids": [1, 1]}}, "names an NPU twice", ""),
+    ({"npus": {"id": [1]}}, "key 'id' is not known in npus", "ids"),
+    ({"npus": ..., "vnpu": {"memory_gb": 8, "template": "vir02"}}, "vnpu is", "either"),
+    ({"share": {"aicore": 0, "memory_gb": 3}}, "share.aicore is 0", ""),
+    ({"share": 5}, "share is 5", ""),
+    ({"parallel": {"tensor": 8, "pipelines": 2}}, "key 'pipelines' is not known in parallel", "pipeline"),
+    ({"parallel": {"tensor": 0}}, "parallel.tensor is 0", ""),
+    ({"executor": "slurm"}, "executor 'slurm' is not known", "ray"),
+    ({"executor": "mp", "hosts": ["node1", "node2"]}, "cannot span 2 hosts", "ray"),
+    ({"args": {"max-model-len": 5}}, "not snake_case", "max_model_len"),
+    ({"args": {"tensor_parallel_size": 4}}, "set by the collection", "parallel.tensor"),
+    ({"args": ["--x"]}, "args is ['--x']", ""),
+    ({"env": {"A": None}}, "env.A is None", ""),
+    ({"env": {"A": True}}, "boolean true", "quote"),
+    ({"env": {"1A": "x"}}, "not a variable name", ""),
+]
+
+
+@pytest.mark.parametrize(("changes", "problem", "remedy"), BAD)
+def test_a_fault_is_named_with_its_remedy(changes, problem, remedy):
+    found = check_shape([service(**changes)])
+    assert len(found) == 1, found
+    assert problem in found[0].problem
+    assert remedy in found[0].remedy
+    assert found[0].sentence().startswith("inventory: service '")
+
+
+@pytest.mark.parametrize("services", ["chat", {"name": "chat"}, None])
+def test_no_list(services):
+    assert "not a list" in check_shape(services)[0].problem
+
+
+def test_an_entry_that_is_no_mapping():
+    assert check_shape(["chat"])[0].item == "ascend_services[0]"
+
+
+def test_a_name_used_twice():
+    assert [p.problem for p in check_shape([service(), service(port=8001)])] == ["the name is used twice"]
+
+
+def test_all_faults_are_told_at_once():
+    assert len(check_shape([service(port=1, npus=0), service(name="b", engine="x")])) == 3
+
+
+@pytest.mark.parametrize(("changes", "word"), [
+    ({"engine": "tei"}, "engine 'tei'"),
+    ({"executor": "dp"}, "executor 'dp'"),
+    ({"npus": ..., "vnpu": {"memory_gb": 8}}, "vNPU"),
+    ({"share": {"aicore": 5, "memory_gb": 8}}, "time sharing"),
+])
+def test_what_this_release_cannot_start(changes, word):
+    asked = [service(**changes)]
+    assert check_shape(asked) == []
+    assert [word in p.problem for p in check_served(asked)] == [True]
+
+
+def test_what_it_can_start():
+    assert check_served([service(), service(executor="ray"), service(executor="mp")]) == []
