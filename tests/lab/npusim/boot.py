@@ -42,7 +42,7 @@ def boot(environ: Mapping[str, str] = os.environ) -> Machine:
     make_devices(machine)
     if environ.get("NPUSIM_ROCE"):
         wait_for_interface(ROCE_INTERFACE)
-        wire.add_addresses(machine, environ["NPUSIM_ROCE"], ROCE_INTERFACE)
+        wire.add_addresses(machine, ROCE_INTERFACE)
         wire.apply_links(machine)
     mount_state()
     compileall.compile_dir(os.path.dirname(os.path.abspath(__file__)), quiet=1)
@@ -65,7 +65,7 @@ def ensure_state(environ: Mapping[str, str]) -> Machine:
     for npu in machine.npus:
         for chip in npu.chips:
             if chip.roce is not None:
-                chip.roce.link_up_at = [now]
+                chip.roce.link_records = [(now, "UP")]
     if environ.get("NPUSIM_ROCE"):
         wire.assign(machine, environ["NPUSIM_ROCE"])
     state.save(machine)

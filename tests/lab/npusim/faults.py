@@ -123,7 +123,7 @@ def set_link(chip: Chip, link: str) -> None:
         raise FaultError("chip %d has no RoCE port" % chip.phy_id)
     if chip.roce.link != link:
         chip.roce.link = link
-        (chip.roce.link_up_at if link == "UP" else chip.roce.link_down_at).append(int(time.time()))
+        chip.roce.link_records.append((int(time.time()), link))
 
 
 def chip_of(machine: Machine, phy: Optional[int]) -> Chip:

@@ -39,8 +39,8 @@ class Roce:
     switch_port: Optional[str] = None  # LLDP name of the port on the other side; None = no neighbour
     switch_mac: str = "00:00:00:00:00:00"
     switch_address: Optional[str] = None
-    link_up_at: List[int] = field(default_factory=list)  # seconds since the epoch, oldest first
-    link_down_at: List[int] = field(default_factory=list)
+    link_records: List[Tuple[int, str]] = field(default_factory=list)  # (seconds since the epoch, UP | DOWN), in order
+    counters: Dict[str, int] = field(default_factory=dict)  # of -stat; what is missing is 0
 
 
 @dataclass
@@ -137,7 +137,9 @@ def _npu(data: Dict[str, Any]) -> Npu:
 def _chip(data: Dict[str, Any]) -> Chip:
     data = dict(data)
     if data.get("roce") is not None:
-        data["roce"] = _build(Roce, data["roce"])
+        roce = dict(data["roce"])
+        roce["link_records"] = [(int(at), str(link)) for at, link in roce.get("link_records", [])]
+        data["roce"] = _build(Roce, roce)
     for key in ("hugepages", "memory_mb", "hbm_mb"):
         if data.get(key) is not None:
             used, total = data[key]

@@ -53,7 +53,7 @@ def addresses(interface: str = ROCE_INTERFACE) -> List[str]:
     return [line.split()[3].split("/")[0] for line in done.stdout.splitlines() if len(line.split()) > 3]
 
 
-def add_addresses(machine: Machine, network: str, interface: str = ROCE_INTERFACE) -> None:
+def add_addresses(machine: Machine, interface: str = ROCE_INTERFACE) -> None:
     """Make the node answer to the addresses of its ports."""
     have = addresses(interface)
     for _chip, roce in ports(machine):
@@ -100,6 +100,17 @@ def conf_values(machine: Machine) -> Dict[str, str]:
             values["send_arp_status_%d" % chip.phy_id] = "1"
         if roce.tls_switch:
             values["tls_enable_%d" % chip.phy_id] = str(roce.tls_switch)
+    return values
+
+
+def read_conf(path: str) -> Dict[str, str]:
+    """Settings of ``hccn.conf``; empty when there is no file."""
+    values: Dict[str, str] = {}
+    with contextlib.suppress(FileNotFoundError), open(path, encoding="utf-8") as handle:
+        for line in handle:
+            key, sep, value = line.partition("=")
+            if sep and not line.lstrip().startswith("#"):
+                values[key.strip()] = value.strip()
     return values
 
 

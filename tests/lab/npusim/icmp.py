@@ -1,0 +1,47 @@
+# Copyright (c) 2026, npuops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A real ICMP echo from the address of an NPU's port."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from typing import List, NamedTuple, Optional
+
+PACKETS = 3  # hccn_tool always sends three
+INTERVAL = "0.2"  # seconds, the shortest ping grants without privileges
+WAIT = "1"
+
+
+class Echo(NamedTuple):
+    """Times in ms by packet (``None``: no answer), and what else ``ping`` reported."""
+
+    times_ms: List[Optional[float]]
+    unreachable: bool = False
+    too_long: bool = False
+
+
+class NoPing(Exception):
+    """There is no ``ping`` on this machine."""
+
+
+def echo(source: str, target: str, size: int, packets: int = PACKETS) -> Echo:
+    """Send and wait. A source address that is not on this machine counts as no answer. Raises ``NoPing``."""
+    argv = ["ping", "-n", "-c", str(packets), "-i", INTERVAL, "-W", WAIT, "-s", str(size), "-I", source, target]
+    try:
+        done = subprocess.run(
+            argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, check=False
+        )
+    except OSError as exc:
+        raise NoPing("ping: %s" % exc.strerror) from exc
+    return parse(done.stdout, packets)
+
+
+def parse(text: str, packets: int) -> Echo:
+    """Read the output of iputils ``ping`` (its packets count from 1)."""
+    times: List[Optional[float]] = [None] * packets
+    for found in re.finditer(r"bytes from .*icmp_seq=(\d+) .*time=([\d.]+) ms", text):
+        if 1 <= int(found.group(1)) <= packets and times[int(found.group(1)) - 1] is None:
+            times[int(found.group(1)) - 1] = float(found.group(2))
+    return Echo(times, "Destination Host Unreachable" in text, "essage too long" in text)
