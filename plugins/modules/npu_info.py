@@ -22,6 +22,7 @@ description:
 extends_documentation_fragment:
   - npuops.ascend.attributes
   - npuops.ascend.attributes.info_module
+  - npuops.ascend.attributes.action_group_npu
 options:
   gather:
     description:

@@ -1,0 +1,106 @@
+# Copyright (c) 2026, npuops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""npu_info against the lab's emulator: every machine it knows, and what happens to NPUs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ansible.module_utils.testing import patch_module_args
+
+from ansible_collections.npuops.ascend.plugins.module_utils import _npu_model
+from ansible_collections.npuops.ascend.plugins.modules import npu_info
+from npusim import profiles, state
+
+LAB = Path(__file__).parents[4] / "tests" / "lab"
+
+
+@pytest.fixture
+def machine(tmp_path, monkeypatch):
+    """Make the state of a profile, and a program npu-smi that shows it. Answers a function that runs npusim."""
+    monkeypatch.setenv("NPUSIM_STATE", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(LAB))
+    tool = tmp_path / "npu-smi"
+    tool.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m npusim npu-smi "$@"\n')
+    tool.chmod(0o755)
+
+    def npusim(*arguments: str):
+        subprocess.run([sys.executable, "-m", "npusim", *arguments], check=True)
+        present = (chip for npu in state.load(str(tmp_path)).npus if not npu.absent for chip in npu.chips)
+        monkeypatch.setattr(npu_info, "device_nodes", lambda found=frozenset(c.phy_id for c in present): found)
+        return state.load(str(tmp_path))
+
+    return npusim
+
+
+@pytest.fixture
+def read(tmp_path, capsys):
+    def run(**arguments) -> dict:
+        with patch_module_args({"npu_smi": str(tmp_path / "npu-smi"), **arguments}), pytest.raises(SystemExit):
+            npu_info.main()
+        return json.loads(capsys.readouterr().out)
+
+    return run
+
+
+@pytest.mark.parametrize("profile", sorted(profiles.PROFILES))
+def test_every_machine(machine, read, profile):
+    truth = machine("new", profile)
+    result = read()
+    assert "failed" not in result
+    chips = [(npu, chip) for npu in truth.npus for chip in npu.chips]
+    assert len(result["chips"]) == len(chips)
+    for found, (npu, chip) in zip(result["chips"], chips):
+        assert (found["npu_id"], found["chip_id"], found["phy_id"]) == (npu.npu_id, chip.chip_id, chip.phy_id)
+        assert (found["name"], found["health"], found["temp_c"]) == (chip.name, chip.health, chip.temp_c)
+        assert _npu_model.family(found["name"]).image_suffix is not None
+        if chip.hbm_mb:
+            assert found["hbm_mb"] == list(chip.hbm_mb)
+            assert found["hbm_mb"][0] <= _npu_model.idle_hbm_mb(found["name"])
+        else:
+            assert found["hbm_mb"] is None
+            assert found["memory_mb"] == list(chip.memory_mb)
+    assert result["driver_version"] == truth.driver_version
+    assert result["no_process_npus"] == [npu.npu_id for npu in truth.npus]
+    assert result["processes"] == []
+    assert sorted(chip["logic_id"] for chip in result["chips"]) == list(range(len(chips)))
+
+
+def test_faults_are_seen(machine, read):
+    machine("new", "atlas-800i-a2-64g")
+    machine("fault", "add", "health", "--phy", "2", "--value", "Critical")
+    machine("fault", "add", "leak", "--phy", "5", "--mb", "30000")
+    machine("fault", "add", "absent", "--npu", "3")
+    chips = {chip["phy_id"]: chip for chip in read()["chips"]}
+    assert sorted(chips) == [0, 1, 2, 4, 5, 6, 7]
+    assert [phy for phy, chip in chips.items() if chip["health"] != "OK"] == [2]
+    assert [phy for phy, chip in chips.items() if chip["hbm_mb"][0] > _npu_model.idle_hbm_mb(chip["name"])] == [5]
+
+
+def test_incomplete_driver_is_a_warning(machine, read):
+    machine("new", "atlas-800i-a3")
+    machine("set", "install_complete=false")
+    result = read()
+    assert "may not be completely installed" in result["warning"]
+    assert any("may not be completely installed" in str(warning) for warning in result["warnings"])
+
+
+def test_slow_tool(machine, read):
+    machine("new", "atlas-800i-a3")
+    machine("fault", "add", "slow", "--tool", "npu-smi", "--seconds", "20")
+    assert "did not end within 1 s" in read(timeout=1)["msg"]
+
+
+def test_machine_without_driver(machine, read, tmp_path):
+    machine("new", "atlas-800i-a3")
+    os.unlink(tmp_path / "state.json")
+    result = read()
+    assert result["failed"] is True
+    assert "info -m" in result["msg"]
