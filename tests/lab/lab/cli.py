@@ -53,6 +53,12 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("node")
     sub.add_argument("fault", nargs="?", choices=sorted(faults.FAULTS))
     sub.add_argument("values", nargs="*")
+    for name, action, text in (
+        ("power-cut", _power_cut, "take the power off a node: nothing on it is told"),
+        ("power-on", _power_on, "switch a node on and wait until it has booted"),
+    ):
+        sub = command(name, action, text)
+        sub.add_argument("node")
     command("faults", _faults, "list the faults", lab=False)
     return top
 
@@ -172,6 +178,16 @@ def _break(options: argparse.Namespace) -> int:
 def _mend(options: argparse.Namespace) -> int:
     lab, node = _lab_node(options)
     say(faults.mend(lab, node, options.fault, options.values))
+    return 0
+
+
+def _power_cut(options: argparse.Namespace) -> int:
+    say(faults.power_cut(*_lab_node(options)))
+    return 0
+
+
+def _power_on(options: argparse.Namespace) -> int:
+    say(faults.power_on(*_lab_node(options)))
     return 0
 
 

@@ -165,7 +165,7 @@ def _ensure_nodes(lab: Lab, image: str, networks: dict[str, str]) -> set[Node]:
     existing = {name for name in objects("container", lab.name) if name in {lab.container(node) for node in changed}}
     if surplus or existing:
         with Step(f"remove {', '.join(sorted({*surplus, *existing}))}") as step:
-            step.note = "(no longer wanted or made from other parts) "
+            step.note = "(no longer wanted or made from other parts)"
             each(_remove_node, sorted({*surplus, *existing}))
     if changed:
         with Step(f"create {', '.join(sorted(node.name for node in changed))}"):
@@ -232,6 +232,12 @@ def ssh_command(lab: Lab, node: Node, *options: str) -> list[str]:
     ]  # fmt: skip
 
 
+def wait_node(lab: Lab, node: Node) -> None:
+    """Wait until a node that was started again has booted and takes SSH connections."""
+    _wait_booted(lab, node, fresh=False)
+    _wait_ssh(lab, node)
+
+
 def _wait_ssh(lab: Lab, node: Node) -> None:
     command = [*ssh_command(lab, node, "-o", "BatchMode=yes", "-o", "ConnectTimeout=5"), "true"]
 
@@ -250,7 +256,7 @@ def down(name: str) -> bool:
     if not (containers or networks or volumes or folder.exists()):
         return False
     with Step(f"remove lab {name}") as step:
-        step.note = f"({len(containers)} containers, {len(networks)} networks, {len(volumes)} volumes) "
+        step.note = f"({len(containers)} containers, {len(networks)} networks, {len(volumes)} volumes)"
         each(_remove_node, containers)
         each(lambda network: docker("network", "rm", network), networks)
         for volume in objects("volume", name):

@@ -1,8 +1,185 @@
 # Copyright (c) 2026, npuops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Faults labctl can put into a node."""
+"""Faults labctl can put into a node: of the emulated hardware (through npusim), of the network, of containers, of power."""
 
 from __future__ import annotations
 
-FAULTS: dict = {}
+import dataclasses
+import re
+from collections.abc import Callable, Sequence
+
+from lab import cluster
+from lab.common import LabError, docker
+from lab.plan import Lab, Node
+
+# Holds a chip open with memory on it, as a process that nobody started through the collection.
+HOLDER = (
+    "import sys, time; sys.path.insert(0, '/usr/local/Ascend/driver/lib64'); "
+    "from npusim.device import open_device; device = open_device({phy}); device.allocate({mb}); time.sleep(10**9)"
+)
+HOLDER_UNIT = "npuops-lab-process-{phy}.service"
+LOSS_COMMENT = "npuops-lab-loss"
+
+
+@dataclasses.dataclass(frozen=True)
+class Fault:
+    """What a fault does.
+
+    ``defaults`` are the values it takes, in order, with what they are when not given. ``make`` and ``clear`` turn the
+    values into commands to run on the node, one after the other.
+    """
+
+    text: str
+    defaults: Sequence[tuple[str, str]]
+    make: Callable[..., list[list[str]]]
+    clear: Callable[..., list[list[str]]]
+
+    @property
+    def usage(self) -> str:
+        return " ".join(f"[{name}={value}]" for name, value in self.defaults)
+
+    def values(self, given: Sequence[str]) -> list[str]:
+        """``given`` completed by defaults; raises LabError when there are too many or one is not of its default's kind."""
+        if len(given) > len(self.defaults):
+            raise LabError(f"too many values; this fault takes: {self.usage or 'none'}.")
+        full = [*given, *[value for _name, value in self.defaults[len(given) :]]]
+        for (name, default), value in zip(self.defaults, full, strict=True):
+            pattern = r"\d+" if default.isdigit() else r"[\w.-]+"
+            if not re.fullmatch(pattern, value):
+                raise LabError(f"{name} cannot be {value!r}{': a number is needed' if default.isdigit() else ''}.")
+        return full
+
+
+def _npusim(kind: str, *options: str) -> tuple[Callable, Callable]:
+    """A fault of the hardware; ``options`` name the values, the first of which selects what has it."""
+
+    def words(values: Sequence[str], count: int) -> list[str]:
+        return [word for name, value in list(zip(options, values, strict=True))[:count] for word in (name, value)]
+
+    return (
+        lambda *values: [["npusim", "fault", "add", kind, *words(values, len(options))]],
+        lambda *values: [["npusim", "fault", "clear", kind, *words(values, 1)]],
+    )
+
+
+def _loss(phy: str, percent: str) -> list[list[str]]:
+    # The node's own addresses say which it is: the fourth octet is 10 + phy id.
+    address = rf"ip -4 -o addr show dev eth1 | sed -n 's|.* inet \([0-9.]*\.{10 + int(phy)}\)/.*|\1|p'"
+    script = (
+        f'ip=$({address}); [ -n "$ip" ] || {{ echo "no chip {phy}" >&2; exit 1; }}; '
+        f'iptables -A INPUT -i eth1 -d "$ip" -m comment --comment {LOSS_COMMENT} '
+        f"-m statistic --mode random --probability {int(percent) / 100:.2f} -j DROP"
+    )
+    return [["sh", "-c", script]]
+
+
+def _no_loss(*_values: str) -> list[list[str]]:
+    rules = f"iptables -S INPUT | grep -e '--comment {LOSS_COMMENT} ' | sed 's/^-A/-D/'"
+    return [["sh", "-c", f"{rules} | while read -r rule; do iptables $rule || exit 1; done"]]
+
+
+def _containers(action: str) -> Callable[..., list[list[str]]]:
+    """Commands that kill or start the node's Ray containers."""
+    return lambda name: [
+        ["sh", "-c", f"ids=$(docker ps -aq --filter name={name}); [ -n \"$ids\" ] || exit 1; docker {action} $ids"]
+    ]
+
+
+def _holder(phy: str, mb: str) -> list[list[str]]:
+    code = HOLDER.format(phy=phy, mb=mb)
+    return [["systemd-run", "--quiet", "--unit", HOLDER_UNIT.format(phy=phy), "python3", "-c", code]]
+
+
+PHY = ("PHY", "0")
+FAULTS: dict[str, Fault] = {
+    "npu-alarm": Fault(
+        "a chip reports HEALTH: Warning, Alarm, Critical or UNKNOWN",
+        [PHY, ("HEALTH", "Alarm")],
+        *_npusim("health", "--phy", "--value"),
+    ),
+    "npu-absent": Fault("an NPU falls off the bus", [("NPU", "0")], *_npusim("absent", "--npu")),
+    "hbm-leak": Fault("MB of a chip's HBM are held by no process", [PHY, ("MB", "20000")], *_npusim("leak", "--phy", "--mb")),
+    "link-down": Fault("the RoCE cable of a chip is pulled", [PHY], *_npusim("link-down", "--phy")),
+    "tool-busy": Fault(
+        "npu-smi or hccn_tool refuses the next TIMES calls",
+        [("TOOL", "npu-smi"), ("TIMES", "3")],
+        *_npusim("busy", "--tool", "--times"),
+    ),
+    "tool-slow": Fault(
+        "npu-smi or hccn_tool takes SECONDS longer",
+        [("TOOL", "npu-smi"), ("SECONDS", "5")],
+        *_npusim("slow", "--tool", "--seconds"),
+    ),
+    "roce-down": Fault(
+        "the RoCE interface is down: no chip of the node is reached",
+        [],
+        lambda: [["ip", "link", "set", "eth1", "down"]],
+        # Addresses of a downed interface stay, so up is enough.
+        lambda: [["ip", "link", "set", "eth1", "up"]],
+    ),
+    "packet-loss": Fault("PERCENT of the packets to a chip's RoCE address are lost", [PHY, ("PERCENT", "30")], _loss, _no_loss),
+    "process": Fault(
+        "a process of someone else holds MB on a chip",
+        [PHY, ("MB", "8000")],
+        _holder,
+        lambda phy, _mb: [["systemctl", "stop", HOLDER_UNIT.format(phy=phy)]],
+    ),
+    "docker-restart": Fault("the node's Docker engine restarts", [], lambda: [["systemctl", "restart", "docker"]], lambda: []),
+    "worker-lost": Fault(
+        "the node's containers whose name holds NAME are killed (and stay so)",
+        [("NAME", "ray")],
+        _containers("kill"),
+        _containers("start"),
+    ),
+}  # fmt: skip
+
+
+def _run(lab: Lab, node: Node, commands: list[list[str]]) -> None:
+    for command in commands:
+        done = docker("exec", lab.container(node), *command, check=False, timeout=120)
+        if done.returncode != 0:
+            said = (done.stderr or done.stdout).strip() or f"exit code {done.returncode}"
+            raise LabError(f"{node.name}: {' '.join(command)[:120]}: {said}")
+
+
+def apply(lab: Lab, node: Node, name: str, given: Sequence[str]) -> str:
+    """Put a fault into a node; returns a sentence on it. Raises LabError when the node refuses it."""
+    fault = FAULTS[name]
+    values = fault.values(given)
+    _run(lab, node, fault.make(*values))
+    return f"{node.name}: {name} {' '.join(values)}".rstrip() + f" (mend: labctl mend {node.name} {name})"
+
+
+def mend(lab: Lab, node: Node, name: str | None, given: Sequence[str]) -> str:
+    """Take a fault off a node, or, without a name, everything labctl may have put there; starts it if it is off."""
+    power_on(lab, node)
+    if name:
+        fault = FAULTS[name]
+        _run(lab, node, fault.clear(*fault.values(given)))
+        return f"{node.name}: {name} is mended"
+    everything = [
+        ["npusim", "fault", "clear"],
+        *FAULTS["roce-down"].clear(),
+        *_no_loss(),
+        ["systemctl", "stop", HOLDER_UNIT.format(phy="*")],
+    ]
+    _run(lab, node, everything)
+    return f"{node.name}: hardware, links and processes are as they should be; containers are left as they are"
+
+
+def power_cut(lab: Lab, node: Node) -> str:
+    """Everything on the node ends at once, nothing is told; it stays off until ``power_on``."""
+    docker("kill", lab.container(node))
+    return f"{node.name} has no power (labctl power-on {node.name})"
+
+
+def power_on(lab: Lab, node: Node) -> str:
+    """Start a node that is off and wait for its boot; a running one is left alone."""
+    state = docker("container", "inspect", "--format", "{{.State.Running}}", lab.container(node)).stdout.strip()
+    if state == "true":
+        return f"{node.name} is on"
+    docker("start", lab.container(node))
+    cluster.wait_node(lab, node)
+    return f"{node.name} is on again"
+
