@@ -186,7 +186,7 @@ def main() -> int:
         print(f"\ndemo: {failure}", file=sys.stderr)
         return failure.code
     except KeyboardInterrupt:
-        print("\ndemo: interrupted; 'make demo' goes on from here, 'make lab-down' removes what there is", file=sys.stderr)
+        print("\ndemo: interrupted: 'make demo' goes on from here, 'make lab-down' removes it all", file=sys.stderr)
         return 130
     return 0
 
