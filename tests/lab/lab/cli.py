@@ -195,5 +195,3 @@ def _faults(_options: argparse.Namespace) -> int:
     for name, fault in sorted(faults.FAULTS.items()):
         say(f"{(name + ' ' + fault.usage).strip():34} {fault.text}")
     return 0
-
-

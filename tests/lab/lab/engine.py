@@ -24,7 +24,9 @@ RECORD = ENGINE_DIR / "engine.json"
 DOCKERD_LOG = "dockerd.log"
 LABEL = "npuops.lab"
 IP_FORWARD = Path("/proc/sys/net/ipv4/ip_forward")
-BY_HAND = "run `sudo tests/lab/labctl engine ensure`, or install Docker Engine 20.10 or newer and let this user reach it"
+BY_HAND = (
+    "run `sudo tests/lab/labctl engine ensure`, or install Docker Engine 20.10 or newer and let this user reach it"
+)
 
 
 def answer() -> tuple[str, str]:
@@ -149,7 +151,7 @@ def _start() -> None:
 
 
 def _ticks(pid: int) -> int:
-    """Start time of a process in clock ticks since boot (proc(5), field 22): with the pid it names one process. 0: none."""
+    """Start of a process in clock ticks since boot (proc(5), field 22), 0 without one: with the pid it names one."""
     try:
         return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19])
     except (OSError, IndexError, ValueError):
@@ -225,7 +227,7 @@ def cleanup_commands(saved: str, forward_policy: str, tool: str = "iptables") ->
 
 
 def _forget(record: dict) -> None:
-    """Take back what the engine changed in the kernel: docker0, its rules, ip_forward, empty cgroups; then the record."""
+    """Take back what the engine changed: docker0, its rules, ip_forward, empty cgroups; then drop the record."""
     if os.geteuid() == 0:
         run(["ip", "link", "delete", "docker0"], check=False)
         for tool in ("iptables", "ip6tables"):

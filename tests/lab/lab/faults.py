@@ -1,7 +1,7 @@
 # Copyright (c) 2026, npuops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Faults labctl can put into a node: of the emulated hardware (through npusim), of the network, of containers, of power."""
+"""Faults labctl can put into a node: of emulated hardware (through npusim), network, containers and power."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Fault:
         return " ".join(f"[{name}={value}]" for name, value in self.defaults)
 
     def values(self, given: Sequence[str]) -> list[str]:
-        """``given`` completed by defaults; raises LabError when there are too many or one is not of its default's kind."""
+        """``given`` completed by defaults; LabError when they are too many or of another kind."""
         if len(given) > len(self.defaults):
             raise LabError(f"too many values; this fault takes: {self.usage or 'none'}.")
         full = [*given, *[value for _name, value in self.defaults[len(given) :]]]
@@ -82,7 +82,7 @@ def _no_loss(*_values: str) -> list[list[str]]:
 def _containers(action: str) -> Callable[..., list[list[str]]]:
     """Commands that kill or start the node's Ray containers."""
     return lambda name: [
-        ["sh", "-c", f"ids=$(docker ps -aq --filter name={name}); [ -n \"$ids\" ] || exit 1; docker {action} $ids"]
+        ["sh", "-c", f'ids=$(docker ps -aq --filter name={name}); [ -n "$ids" ] || exit 1; docker {action} $ids']
     ]
 
 
@@ -99,7 +99,9 @@ FAULTS: dict[str, Fault] = {
         *_npusim("health", "--phy", "--value"),
     ),
     "npu-absent": Fault("an NPU falls off the bus", [("NPU", "0")], *_npusim("absent", "--npu")),
-    "hbm-leak": Fault("MB of a chip's HBM are held by no process", [PHY, ("MB", "20000")], *_npusim("leak", "--phy", "--mb")),
+    "hbm-leak": Fault(
+        "MB of a chip's HBM are held by no process", [PHY, ("MB", "20000")], *_npusim("leak", "--phy", "--mb")
+    ),
     "link-down": Fault("the RoCE cable of a chip is pulled", [PHY], *_npusim("link-down", "--phy")),
     "tool-busy": Fault(
         "npu-smi or hccn_tool refuses the next TIMES calls",
@@ -118,21 +120,25 @@ FAULTS: dict[str, Fault] = {
         # Addresses of a downed interface stay, so up is enough.
         lambda: [["ip", "link", "set", "eth1", "up"]],
     ),
-    "packet-loss": Fault("PERCENT of the packets to a chip's RoCE address are lost", [PHY, ("PERCENT", "30")], _loss, _no_loss),
+    "packet-loss": Fault(
+        "PERCENT of the packets to a chip's RoCE address are lost", [PHY, ("PERCENT", "30")], _loss, _no_loss
+    ),
     "process": Fault(
         "a process of someone else holds MB on a chip",
         [PHY, ("MB", "8000")],
         _holder,
         lambda phy, _mb: [["systemctl", "stop", HOLDER_UNIT.format(phy=phy)]],
     ),
-    "docker-restart": Fault("the node's Docker engine restarts", [], lambda: [["systemctl", "restart", "docker"]], lambda: []),
+    "docker-restart": Fault(
+        "the node's Docker engine restarts", [], lambda: [["systemctl", "restart", "docker"]], lambda: []
+    ),
     "worker-lost": Fault(
         "the node's containers whose name holds NAME are killed (and stay so)",
         [("NAME", "ray")],
         _containers("kill"),
         _containers("start"),
     ),
-}  # fmt: skip
+}
 
 
 def _run(lab: Lab, node: Node, commands: list[list[str]]) -> None:
@@ -182,4 +188,3 @@ def power_on(lab: Lab, node: Node) -> str:
     docker("start", lab.container(node))
     cluster.wait_node(lab, node)
     return f"{node.name} is on again"
-

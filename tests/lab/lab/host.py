@@ -96,9 +96,7 @@ def sources_list() -> str:
     """apt sources of the lab's images. NPUOPS_DEBIAN_MIRROR and NPUOPS_DEBIAN_SECURITY_MIRROR name other archives."""
     mirror = os.environ.get("NPUOPS_DEBIAN_MIRROR", DEBIAN_MIRROR)
     security = os.environ.get("NPUOPS_DEBIAN_SECURITY_MIRROR", DEBIAN_SECURITY_MIRROR)
-    return (
-        f"deb {mirror} bookworm main\ndeb {mirror} bookworm-updates main\ndeb {security} bookworm-security main\n"
-    )
+    return f"deb {mirror} bookworm main\ndeb {mirror} bookworm-updates main\ndeb {security} bookworm-security main\n"
 
 
 def certificates() -> list[Path]:
