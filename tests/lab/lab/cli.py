@@ -71,6 +71,9 @@ def main(arguments: list[str] | None = None) -> int:
     except LabError as error:
         print(f"labctl: {error}", file=sys.stderr)
         return 1
+    except PermissionError as error:
+        print(f"labctl: {error.filename} is not writable for this user: run it as the owner.", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("labctl: interrupted; run the command again to go on.", file=sys.stderr)
         return 130

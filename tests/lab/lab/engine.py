@@ -239,10 +239,22 @@ def _forget(record: dict) -> None:
                 run(command, check=False)
         if record["ip_forward"] == "0":
             IP_FORWARD.write_text("0")
+        if record["mode"] == "process":
+            _remove_runtime_folder()
         remove_empty_cgroups("docker")
     RECORD.unlink(missing_ok=True)
     with contextlib.suppress(OSError):
         ENGINE_DIR.rmdir()
+
+
+def _remove_runtime_folder(folder: Path = Path("/run/docker")) -> None:
+    """Unmount what a dead engine left mounted below its runtime folder (network namespaces), then remove the folder."""
+    mounts = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+    for mount in sorted((mount for mount in mounts if mount.startswith(f"{folder}/")), reverse=True):
+        if os.path.ismount(mount) and run(["umount", mount], check=False).returncode != 0:
+            warn(f"{mount} cannot be unmounted; {folder} stays")
+            return
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def remove_empty_cgroups(name: str, root: Path = Path("/sys/fs/cgroup")) -> None:

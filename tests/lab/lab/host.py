@@ -45,12 +45,8 @@ def mtu_of(routes: list[dict], mtus: dict[str, int]) -> int:
 def uplink_mtu() -> int:
     """``mtu_of`` this machine. Docker's bridges default to 1500, which black-holes large packets on smaller uplinks."""
     routes = json.loads(run(["ip", "-j", "route", "show", "default"]).stdout or "[]")
-    mtus = {}
-    for interface in Path("/sys/class/net").iterdir():
-        try:
-            mtus[interface.name] = int((interface / "mtu").read_text())
-        except (OSError, ValueError):
-            continue
+    links = json.loads(run(["ip", "-j", "link", "show"]).stdout or "[]")
+    mtus = {link["ifname"]: link["mtu"] for link in links if "mtu" in link}
     return mtu_of(routes, mtus)
 
 
