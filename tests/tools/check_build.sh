@@ -26,7 +26,8 @@ strays=$(tar -tzf "$tarball" | grep -E '^(\.|tests/|extensions/)' || true)
 [ -z "$strays" ] || die "the tarball carries what only the repository needs: $strays"
 
 # From here on only the installed copy may be found, with the user's defaults and not the checkout's.
-export ANSIBLE_COLLECTIONS_PATH=$work/collections ANSIBLE_CONFIG=/dev/null
+: >"$work/elsewhere/ansible.cfg"
+export ANSIBLE_COLLECTIONS_PATH=$work/collections ANSIBLE_CONFIG=$work/elsewhere/ansible.cfg
 ansible-galaxy collection install --offline --no-deps --collections-path "$work/collections" "$tarball" \
   >"$work/install.log" 2>&1 || die "$(cat "$work/install.log")"
 cd "$work/elsewhere"

@@ -12,9 +12,11 @@ PATH=$PWD/.venv/bin:$PATH
 copy=.cache/sanity/ansible_collections/npuops/ascend
 rm -rf "$copy"
 mkdir -p "$copy"
-# The work tree as git sees it, without the link to itself and without the vendors' outputs, which are not ours to mend.
-# A file deleted but not yet committed is still listed: it is left out.
-git ls-files -z --cached --others --exclude-standard -- . ':!.collections' ':!tests/fixtures/corpus' |
+# The work tree as git sees it: what the tarball carries, and the unit tests. Not the link to itself; not the vendors'
+# outputs, which are not ours to mend; not the programs of the lab and the tools, whose first line may name python3
+# (a collection's may not) and which ruff and shellcheck judge. A file deleted but not yet committed is still listed.
+git ls-files -z --cached --others --exclude-standard -- . \
+  ':!.collections' ':!tests/fixtures/corpus' ':!tests/lab' ':!tests/tools' ':!inventories/lab' |
   while IFS= read -r -d '' file; do
     if [ -e "$file" ] || [ -L "$file" ]; then printf '%s\0' "$file"; fi
   done | tar --create --null --files-from=- | tar --extract --directory="$copy"
