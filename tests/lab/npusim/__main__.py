@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any
 
 if __package__ in (None, ""):  # run as a file from a checkout: python3 tests/lab/npusim/__main__.py
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -17,20 +17,20 @@ from npusim import faults, state
 from npusim.model import HEALTH, Machine
 
 # What `npusim set` may change: name -> type.
-MACHINE_KEYS: Dict[str, type] = {
+MACHINE_KEYS: dict[str, type] = {
     "tool_version": str, "driver_version": str, "firmware_version": str, "install_complete": bool, "virtual": bool,
 }  # fmt: skip
-CHIP_KEYS: Dict[str, type] = {
+CHIP_KEYS: dict[str, type] = {
     "name": str, "bus_id": str, "health": str, "power_w": float, "temp_c": int, "aicore_pct": int, "leak_mb": int,
     "hugepages": tuple, "memory_mb": tuple, "hbm_mb": tuple,
 }  # fmt: skip
-ROCE_KEYS: Dict[str, type] = {
+ROCE_KEYS: dict[str, type] = {
     "net_health": str, "speed_mbps": int, "fec": str, "mac": str, "switch_port": str, "switch_mac": str,
     "switch_address": str, "tls_switch": int, "tls_preconfigured": int, "tls_alarm_days": int,
 }  # fmt: skip
 
 
-def main(argv: Optional[List[str]] = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     args = sys.argv[1:] if argv is None else argv
     if args and args[0] == "npu-smi":  # the vendor tools from a checkout, without installing
         from npusim import cli_npu_smi
@@ -44,14 +44,14 @@ def main(argv: Optional[List[str]] = None) -> int:
     try:
         return options.run(options)
     except (faults.FaultError, state.NoState, ValueError, OSError) as exc:
-        print("npusim: %s" % exc, file=sys.stderr)
+        print(f"npusim: {exc}", file=sys.stderr)
         return 1
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="npusim",
-        description="Emulated Ascend hardware. State: %s, or the directory in NPUSIM_STATE." % state.DEFAULT_DIR,
+        description=f"Emulated Ascend hardware. State: {state.DEFAULT_DIR}, or the directory in NPUSIM_STATE.",
         epilog="From a checkout, 'npusim npu-smi ...' and 'npusim hccn_tool ...' run the vendor tools.",
     )
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
@@ -79,9 +79,9 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser(
         "set",
         help="change values: KEY=VALUE ... [--phy N | --npu N]",
-        description="Of the machine: %s. Of a chip: %s. Of its RoCE port: %s, link. Pairs are written USED/TOTAL; "
-        "an empty value unsets. Without --phy or --npu, chip keys change every chip."
-        % (", ".join(MACHINE_KEYS), ", ".join(CHIP_KEYS), ", ".join(ROCE_KEYS)),
+        description=f"Of the machine: {', '.join(MACHINE_KEYS)}. Of a chip: {', '.join(CHIP_KEYS)}. "
+        f"Of its RoCE port: {', '.join(ROCE_KEYS)}, link. Pairs are written USED/TOTAL; an empty value unsets. "
+        "Without --phy or --npu, chip keys change every chip.",
     )
     command.add_argument("values", nargs="+", metavar="KEY=VALUE")
     command.add_argument("--phy", type=int, metavar="N", help="only the chip with this physical id")
@@ -92,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
         "fault",
         help="make a fault, or take it away",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Kinds:\n" + "\n".join("  %-10s %s" % item for item in faults.KINDS.items()),
+        description="Kinds:\n" + "\n".join(f"  {name:10} {text}" for name, text in faults.KINDS.items()),
     )
     actions = command.add_subparsers(metavar="ACTION", required=True)
     action = actions.add_parser("add", help="make a fault")
@@ -128,7 +128,7 @@ def _new(options: argparse.Namespace) -> int:
     from npusim import profiles, wire
 
     if options.profile not in profiles.PROFILES:
-        raise ValueError("no profile %s; there are %s" % (options.profile, ", ".join(profiles.PROFILES)))
+        raise ValueError(f"no profile {options.profile}; there are {', '.join(profiles.PROFILES)}")
     machine = profiles.build(options.profile, options.node)
     if options.roce:
         wire.assign(machine, options.roce)
@@ -149,7 +149,7 @@ def _profiles(options: argparse.Namespace) -> int:
     from npusim import profiles
 
     for name, spec in profiles.PROFILES.items():
-        print("%-20s %d x %s, driver %s" % (name, len(spec["npu_ids"]), spec["chip"], spec["driver"]))
+        print(f"{name:20} {len(spec['npu_ids'])} x {spec['chip']}, driver {spec['driver']}")
     return 0
 
 
@@ -161,20 +161,22 @@ def _status(options: argparse.Namespace) -> int:
     if options.json:
         import json
 
-        data: Dict[str, Any] = machine.to_dict()
+        data: dict[str, Any] = machine.to_dict()
         data["processes"] = {str(phy): [vars(p) for p in found] for phy, found in usage.items()}
         json.dump(data, sys.stdout, indent=1)
         print()
         return 0
-    print("%s (%s), node %d, driver %s" % (machine.product, machine.profile, machine.node, machine.driver_version))
+    print(f"{machine.product} ({machine.profile}), node {machine.node}, driver {machine.driver_version}")
     for npu in machine.npus:
         for chip in npu.chips:
             used, total = chip.hbm_mb or chip.memory_mb
-            link = "%s %s" % (chip.roce.address, chip.roce.link) if chip.roce is not None else "-"
+            link = f"{chip.roce.address} {chip.roce.link}" if chip.roce is not None else "-"
             pids = ",".join(str(p.pid) for p in usage.get(chip.phy_id, [])) or "-"
             health = "absent" if npu.absent else chip.health
-            print("npu %-5d chip %d  phy %-3d %-9s %6d/%6d MB  %-20s pids %s" % (
-                npu.npu_id, chip.chip_id, chip.phy_id, health, used, total, link, pids))  # fmt: skip
+            print(
+                f"npu {npu.npu_id:<5} chip {chip.chip_id}  phy {chip.phy_id:<3} {health:9} "
+                f"{used:6}/{total:6} MB  {link:20} pids {pids}"
+            )
     for line in faults.faults(machine):
         print("fault: " + line)
     return 0
@@ -185,7 +187,7 @@ def _set(options: argparse.Namespace) -> int:
         for text in options.values:
             key, sep, value = text.partition("=")
             if not sep:
-                raise ValueError("%r is not KEY=VALUE" % text)
+                raise ValueError(f"{text!r} is not KEY=VALUE")
             _assign(machine, key, value, options)
         Machine.from_dict(machine.to_dict())  # the same checks as on reading
     faults.apply()
@@ -203,20 +205,20 @@ def _assign(machine: Machine, key: str, value: str, options: argparse.Namespace)
         if options.npu in (None, npu.npu_id) and options.phy in (None, chip.phy_id)
     ]
     if not chips:
-        raise ValueError("no chip with --npu %s --phy %s" % (options.npu, options.phy))
+        raise ValueError(f"no chip with --npu {options.npu} --phy {options.phy}")
     for chip in chips:
         if key == "link":
             if value not in ("UP", "DOWN"):
-                raise ValueError("link is UP or DOWN, not %r" % value)
+                raise ValueError(f"link is UP or DOWN, not {value!r}")
             faults.set_link(chip, value)
         elif key in CHIP_KEYS:
             setattr(chip, key, _typed(CHIP_KEYS[key], value, key))
         elif key in ROCE_KEYS:
             if chip.roce is None:
-                raise ValueError("chip %d has no RoCE port" % chip.phy_id)
+                raise ValueError(f"chip {chip.phy_id} has no RoCE port")
             setattr(chip.roce, key, _typed(ROCE_KEYS[key], value, key))
         else:
-            raise ValueError("no key %r; see npusim set --help" % key)
+            raise ValueError(f"no key {key!r}; see npusim set --help")
 
 
 def _typed(kind: type, value: str, key: str) -> Any:
@@ -224,17 +226,17 @@ def _typed(kind: type, value: str, key: str) -> Any:
         return None
     if kind is bool:
         if value not in ("true", "false"):
-            raise ValueError("%s is true or false, not %r" % (key, value))
+            raise ValueError(f"{key} is true or false, not {value!r}")
         return value == "true"
     if kind is tuple:
         return _pair(value, key)
     return kind(value)
 
 
-def _pair(value: str, key: str) -> Tuple[int, int]:
+def _pair(value: str, key: str) -> tuple[int, int]:
     used, sep, total = value.partition("/")
     if not sep:
-        raise ValueError("%s is USED/TOTAL, not %r" % (key, value))
+        raise ValueError(f"{key} is USED/TOTAL, not {value!r}")
     return int(used), int(total)
 
 

@@ -15,7 +15,7 @@ import stat
 import subprocess
 import sys
 import time
-from typing import Dict, List, Mapping, Optional
+from typing import Mapping
 
 from . import profiles, state, wire
 from .model import Machine
@@ -56,10 +56,10 @@ def ensure_state(environ: Mapping[str, str]) -> Machine:
         return state.load()
     name = environ.get("NPUSIM_PROFILE", "")
     if name not in profiles.PROFILES:
-        raise BootError("NPUSIM_PROFILE is %r; use one of %s" % (name, ", ".join(sorted(profiles.PROFILES))))
+        raise BootError(f"NPUSIM_PROFILE is {name!r}; use one of {', '.join(sorted(profiles.PROFILES))}")
     node = environ.get("NPUSIM_NODE", "1")
     if not node.isdigit() or not 1 <= int(node) <= 250:
-        raise BootError("NPUSIM_NODE is %r; use a number from 1 to 250" % node)
+        raise BootError(f"NPUSIM_NODE is {node!r}; use a number from 1 to 250")
     machine = profiles.build(name, int(node))
     now = int(time.time())
     for npu in machine.npus:
@@ -99,7 +99,7 @@ def write_files(machine: Machine) -> None:
             "Version": machine.firmware_version,
             "firmware_version": "1.0",
             "package_version": machine.driver_version,
-            "compatible_version_drv": "[24.1,24.1.],[25.0,25.0.],[%s,%s.]" % (major, major),
+            "compatible_version_drv": f"[24.1,24.1.],[25.0,25.0.],[{major},{major}.]",
         },
         0o444,
     )
@@ -125,7 +125,7 @@ def write_files(machine: Machine) -> None:
 
 def make_devices(machine: Machine) -> None:
     """One node per chip that is present, and the driver's common ones."""
-    wanted = ["davinci%d" % chip.phy_id for npu in machine.present() for chip in npu.chips]
+    wanted = [f"davinci{chip.phy_id}" for npu in machine.present() for chip in npu.chips]
     for name in wanted + list(COMMON_DEVICES):
         path = os.path.join(state.device_dir(), name)
         if not os.path.exists(path):
@@ -142,11 +142,11 @@ def wait_for_interface(name: str, timeout: float = INTERFACE_WAIT) -> None:
     deadline = time.monotonic() + timeout
     while not wire.addresses(name):
         if time.monotonic() > deadline:
-            raise BootError("interface %s has no address after %.0f s; is the node on the RoCE network?" % (name, timeout))
+            raise BootError(f"interface {name} has no address after {timeout:.0f} s; is the node on the RoCE network?")
         time.sleep(0.2)
 
 
-def mount_state(target: Optional[str] = None) -> None:
+def mount_state(target: str | None = None) -> None:
     """Show the state, read-only, inside the driver directory that serving containers mount."""
     target = target or state.MOUNTED_DIR
     os.makedirs(target, exist_ok=True)
@@ -156,27 +156,27 @@ def mount_state(target: Optional[str] = None) -> None:
     _run(["mount", "-o", "remount,bind,ro", target])
 
 
-def _write_once(path: str, values: Dict[str, str], mode: int) -> None:
+def _write_once(path: str, values: dict[str, str], mode: int) -> None:
     if os.path.exists(path):
         return
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "w", encoding="utf-8") as handle:
-        handle.write("".join("%s=%s\n" % item for item in values.items()))
+        handle.write("".join("{}={}\n".format(*item) for item in values.items()))
     os.chmod(path, mode)
 
 
-def _run(argv: List[str]) -> None:
-    done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, check=False)
+def _run(argv: list[str]) -> None:
+    done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode != 0:
-        raise BootError("%s failed with %d: %s" % (" ".join(argv), done.returncode, done.stdout.strip()))
+        raise BootError(f"{' '.join(argv)} failed with {done.returncode}: {done.stdout.strip()}")
 
 
 def main() -> int:
     try:
         machine = boot()
     except (BootError, wire.WireError, ValueError, OSError) as exc:
-        print("npusim boot: %s" % exc, file=sys.stderr)
+        print(f"npusim boot: {exc}", file=sys.stderr)
         return 1
     chips = sum(len(npu.chips) for npu in machine.present())
-    print("npusim: %s, node %d, %d chips" % (machine.product, machine.node, chips))
+    print(f"npusim: {machine.product}, node {machine.node}, {chips} chips")
     return 0

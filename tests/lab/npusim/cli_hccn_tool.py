@@ -14,7 +14,7 @@ import ipaddress
 import os
 import sys
 import time
-from typing import Callable, Dict, Iterator, List, Optional
+from typing import Callable, Iterator
 
 from . import gate, render_hccn, state
 from .layouts import version_key
@@ -51,12 +51,11 @@ PARAM_OPTION = HccnError(0x2003, "Get unknown option!")
 PARAM_COUNT = HccnError(0x2004, "The total count of input parameters is wrong!")
 PARAM_IP = HccnError(0x2006, "The ip address you configured is invalid!")
 PARAM_CONFLICT = HccnError(0x2007, "The ip address configured is conflicted!")
-PARAM_SEGMENT = HccnError(
-    0x2008, "The segment of configured gateway doesn't match that of the configured ip adress!"
-)
+PARAM_SEGMENT = HccnError(0x2008, "The segment of configured gateway doesn't match that of the configured ip adress!")
 WRITE_FAILED = HccnError(
     0x3004,
-    "Write configurations to config file failed. User configurations cannot be persisted! pls check cmd run permission.",
+    "Write configurations to config file failed. User configurations cannot be persisted!"
+    " pls check cmd run permission.",
 )
 BUSY = HccnError(0x300B, "hccn_tool is busy, please try again.", stdout=True)
 NOT_ALLOWED = HccnError(0x300C, "permission denied: pls check this cmd run permission.")
@@ -70,7 +69,7 @@ NO_IP = HccnError(0x400D, "Get ipconf failed, because no ip was preset there!")
 class Call:
     """One call on one port."""
 
-    def __init__(self, machine: Machine, chip: Chip, roce: Roce, args: List[str]) -> None:
+    def __init__(self, machine: Machine, chip: Chip, roce: Roce, args: list[str]) -> None:
         self.machine = machine
         self.chip = chip
         self.roce = roce
@@ -81,7 +80,7 @@ class Call:
     def phy_id(self) -> int:
         return self.chip.phy_id
 
-    def pairs(self, *names: str) -> Dict[str, str]:
+    def pairs(self, *names: str) -> dict[str, str]:
         """``name value`` arguments after the verb; raises for odd counts and unknown names."""
         rest = self.args[1:]
         if len(rest) % 2:
@@ -92,7 +91,7 @@ class Call:
         return found
 
 
-def main(argv: Optional[List[str]] = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     args = sys.argv[1:] if argv is None else argv
     try:
         sys.stdout.write(run(args))
@@ -103,7 +102,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     return 0
 
 
-def run(args: List[str]) -> str:
+def run(args: list[str]) -> str:
     """The answer on stdout. Raises ``HccnError``."""
     if args in (["-h"], ["--help"]):
         return _help()
@@ -140,7 +139,7 @@ def _machine() -> Machine:
         raise BUSY from None
 
 
-def _dispatch(verbs: Dict[str, Callable[[Call], str]], call: Call) -> str:
+def _dispatch(verbs: dict[str, Callable[[Call], str]], call: Call) -> str:
     if not call.args:
         raise PARAM_COUNT
     if call.args[0] not in verbs:
@@ -154,7 +153,7 @@ def _alone(phy_id: int) -> Iterator[None]:
     directory = state.state_dir() if state.standalone() else LOCK_DIR
     try:
         os.makedirs(directory, exist_ok=True)
-        lock = os.open(os.path.join(directory, "hccn.%d.lock" % phy_id), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock = os.open(os.path.join(directory, f"hccn.{phy_id}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError:  # a container without a writable /run: nothing to meet there
         yield
         return
@@ -230,7 +229,7 @@ def _echo(roce: Roce, target: str, size: int, packets: int = 3):
     try:
         return icmp.echo(roce.address, target, size, packets)
     except icmp.NoPing as exc:
-        print("npusim: %s" % exc, file=sys.stderr)
+        print(f"npusim: {exc}", file=sys.stderr)
         raise FAILED from None
 
 
@@ -243,7 +242,7 @@ def _set_ip(call: Call) -> str:
         raise PARAM_COUNT
     address = _address(values["address"])
     try:
-        network = ipaddress.IPv4Interface("%s/%s" % (address, values["netmask"])).network
+        network = ipaddress.IPv4Interface(f"{address}/{values['netmask']}").network
     except ValueError:
         raise PARAM_INVALID from None
     if address.startswith("192.168.1.") or address in (str(network.network_address), str(network.broadcast_address)):
@@ -265,7 +264,7 @@ def _set_gateway(call: Call) -> str:
     gateway = _address(values["gateway"])
     if call.roce.address is None:
         raise NO_IP_FOR_GATEWAY
-    network = ipaddress.IPv4Interface("%s/%s" % (call.roce.address, call.roce.netmask)).network
+    network = ipaddress.IPv4Interface(f"{call.roce.address}/{call.roce.netmask}").network
     if ipaddress.IPv4Address(gateway) not in network:
         raise PARAM_SEGMENT
     return _change(call, lambda roce: setattr(roce, "gateway", gateway), {"gateway": gateway})
@@ -300,7 +299,7 @@ def _set_link(call: Call) -> str:
     return render_hccn.EXECUTED + "\n"
 
 
-def _change(call: Call, change: Callable[[Roce], None], conf: Dict[str, str]) -> str:
+def _change(call: Call, change: Callable[[Roce], None], conf: dict[str, str]) -> str:
     """Change the port, the node's addresses, and ``/etc/hccn.conf``, where the real tool keeps it too."""
     from . import wire
 
@@ -315,7 +314,7 @@ def _change(call: Call, change: Callable[[Roce], None], conf: Dict[str, str]) ->
                 wire.remove_address(before)
             wire.add_address(chip.roce)
             wire.apply_links(machine)
-        wire.update_conf({"%s_%d" % (k, call.phy_id): v for k, v in conf.items()}, _conf_path())
+        wire.update_conf({f"{k}_{call.phy_id}": v for k, v in conf.items()}, _conf_path())
     return render_hccn.EXECUTED + "\n"
 
 
@@ -325,14 +324,14 @@ def _recover(machine: Machine) -> str:
 
     _need_root()
     values = wire.read_conf(_conf_path())
-    done: List[str] = []
+    done: list[str] = []
     with _writable(), state.changing() as stored:
         before = {c.phy_id: r.address for c, r in wire.ports(stored)}
         for chip, roce in wire.ports(stored):
             for key in ("address", "netmask", "gateway", "netdetect"):
-                setattr(roce, key, values.get("%s_%d" % (key, chip.phy_id)))
-            roce.tls_switch = int(values.get("tls_enable_%d" % chip.phy_id, "0") == "1")
-            done.append("dev:%d recovery success" % chip.phy_id)
+                setattr(roce, key, values.get(f"{key}_{chip.phy_id}"))
+            roce.tls_switch = int(values.get(f"tls_enable_{chip.phy_id}", "0") == "1")
+            done.append(f"dev:{chip.phy_id} recovery success")
         if not state.standalone():
             kept = {r.address for _c, r in wire.ports(stored)}
             for address in before.values():
@@ -352,7 +351,7 @@ def _writable() -> Iterator[None]:
     except OSError:
         raise WRITE_FAILED from None
     except wire.WireError as exc:
-        print("npusim: %s" % exc, file=sys.stderr)
+        print(f"npusim: {exc}", file=sys.stderr)
         raise FAILED from None
 
 
@@ -372,7 +371,7 @@ def _address(text: str) -> str:
         raise PARAM_IP from None
 
 
-COMMANDS: Dict[str, Dict[str, Callable[[Call], str]]] = {
+COMMANDS: dict[str, dict[str, Callable[[Call], str]]] = {
     "-ip": {"-g": _get_ip, "-s": _set_ip},
     "-gateway": {"-g": _get_gateway, "-s": _set_gateway},
     "-netdetect": {
@@ -388,9 +387,7 @@ COMMANDS: Dict[str, Dict[str, Callable[[Call], str]]] = {
     "-fec": {"-g": lambda c: render_hccn.fec(c.roce)},
     "-vnic": {"-g": lambda c: render_hccn.vnic(c.phy_id)},
     "-tls": {"-g": lambda c: render_hccn.tls(c.roce, c.phy_id), "-s": _set_tls},
-    "-link_stat": {
-        "-g": lambda c: render_hccn.link_stat(c.roce, c.phy_id, int(time.time()), c.machine.tool_version)
-    },
+    "-link_stat": {"-g": lambda c: render_hccn.link_stat(c.roce, c.phy_id, int(time.time()), c.machine.tool_version)},
     "-route": {"-g": lambda c: render_hccn.route(c.roce, c.phy_id)},
     "-stat": {"-g": lambda c: render_hccn.stat(c.roce, c.machine.family)},
 }
@@ -399,7 +396,7 @@ COMMANDS: Dict[str, Dict[str, Callable[[Call], str]]] = {
 def _help() -> str:
     lines = []
     for name, verbs in COMMANDS.items():
-        lines += ["hccn_tool -i devid %s" % name] + ["   [%s]" % verb for verb in verbs]
+        lines += [f"hccn_tool -i devid {name}"] + [f"   [{verb}]" for verb in verbs]
     return "\n".join(lines + ["hccn_tool -a -cfg", "   recovery    : recovery cfg"]) + "\n"
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Callable, Dict, List, Optional
+from typing import Callable
 
 from . import gate, state
 from .model import Machine
@@ -31,7 +31,7 @@ HELP = (
 )
 
 
-def main(argv: Optional[List[str]] = None) -> int:
+def main(argv: list[str] | None = None) -> int:
     args = sys.argv[1:] if argv is None else argv
     try:
         status = _main(args)
@@ -42,7 +42,7 @@ def main(argv: Optional[List[str]] = None) -> int:
     return status
 
 
-def _main(args: List[str]) -> int:
+def _main(args: list[str]) -> int:
     if not args:
         _help()
         return RC_INVALID_PARAMETER
@@ -63,19 +63,19 @@ def _main(args: List[str]) -> int:
         _help()
         return 0
     if args[0] == "-v":
-        print("npu-smi version: %s" % machine.tool_version)
+        print(f"npu-smi version: {machine.tool_version}")
         return 0
     if args[0] == "info":
         return _info(machine, args[1:])
-    print("This device does not support %s." % {"set": "setting", "clear": "clearing"}.get(args[0], "upgrading"))
+    print("This device does not support {}.".format({"set": "setting", "clear": "clearing"}.get(args[0], "upgrading")))
     return RC_NOT_SUPPORTED
 
 
-def _info(machine: Machine, args: List[str]) -> int:
+def _info(machine: Machine, args: list[str]) -> int:
     if not args:
         sys.stdout.write(_table(machine))
         return 0
-    simple: Dict[str, Callable[[Machine], str]] = {"-l": _list, "-m": _mapping, "-h": _usage, "--help": _usage}
+    simple: dict[str, Callable[[Machine], str]] = {"-l": _list, "-m": _mapping, "-h": _usage, "--help": _usage}
     if args[0] in simple:
         if len(args) > 1:
             return _bad(machine, args[1])
@@ -114,7 +114,7 @@ def _usage(machine: Machine) -> str:
 
 
 def _bad(machine: Machine, option: str) -> int:
-    print("Error parameter of %s" % option)
+    print(f"Error parameter of {option}")
     sys.stdout.write(_usage(machine))
     return RC_INVALID_PARAMETER
 
@@ -123,7 +123,7 @@ def _help() -> None:
     print("Usage: npu-smi <Command|-h|-v> [Options...]\n")
     print("npu-smi Command:")
     for name, text in HELP:
-        print("\t%-12s  %s" % (name, text))
+        print(f"\t{name:12}  {text}")
 
 
 if __name__ == "__main__":

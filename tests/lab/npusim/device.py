@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-from typing import List, Optional
 
 from . import processes, state
 from .model import Chip, Machine
@@ -22,7 +21,7 @@ class DeviceError(RuntimeError):
     """A runtime call failed; ``code`` is the ACL error code a real process would get."""
 
     def __init__(self, code: int, call: str, reason: str) -> None:
-        super().__init__("NPU function error: %s, error code is %d\n[Error]: %s" % (call, code, reason))
+        super().__init__(f"NPU function error: {call}, error code is {code}\n[Error]: {reason}")
         self.code = code
 
 
@@ -43,7 +42,7 @@ class Allocation:
 
     def __init__(self, phy_id: int, size_mb: int) -> None:
         self.size_mb = size_mb
-        self._fd: Optional[int] = os.memfd_create("npusim-hbm:%d:%d" % (phy_id, size_mb))
+        self._fd: int | None = os.memfd_create(f"npusim-hbm:{phy_id}:{size_mb}")
 
     def free(self) -> None:
         if self._fd is not None:
@@ -56,8 +55,8 @@ class Device:
 
     def __init__(self, phy_id: int, fd: int) -> None:
         self.phy_id = phy_id
-        self._fd: Optional[int] = fd
-        self._held: List[Allocation] = []
+        self._fd: int | None = fd
+        self._held: list[Allocation] = []
 
     @property
     def hbm_total_mb(self) -> int:
@@ -74,7 +73,7 @@ class Device:
         if self._fd is None:
             raise DeviceError(107002, "aclrtMalloc", "Context is null, the device was closed.")
         if mb <= 0:
-            raise ValueError("allocate at least 1 MB, not %r" % mb)
+            raise ValueError(f"allocate at least 1 MB, not {mb!r}")
         fcntl.flock(self._fd, fcntl.LOCK_EX)  # look and take as one step, against other processes on this chip
         try:
             free = self.hbm_free_mb
@@ -82,8 +81,8 @@ class Device:
                 raise OutOfMemory(
                     207001,
                     "aclrtMalloc",
-                    "NPU out of memory. Tried to allocate %d MiB (NPU %d; %d MiB total capacity; %d MiB free)"
-                    % (mb, self.phy_id, self.hbm_total_mb, free),
+                    f"NPU out of memory. Tried to allocate {mb} MiB "
+                    f"(NPU {self.phy_id}; {self.hbm_total_mb} MiB total capacity; {free} MiB free)",
                 )
             allocation = Allocation(self.phy_id, mb)
         finally:
@@ -116,21 +115,19 @@ def open_device(phy_id: int) -> Device:
     Raises ``DeviceNotFound`` without the node (or without a driver), ``DeviceUnhealthy`` when the chip's
     health is Critical or UNKNOWN, ``OutOfMemory`` when not even a context fits.
     """
-    call = "aclrtSetDevice(%d)" % phy_id
+    call = f"aclrtSetDevice({phy_id})"
     try:
         machine = state.load()
     except state.NoState as exc:
-        raise DeviceNotFound(507899, call, "The driver is not loaded: %s" % exc) from exc
+        raise DeviceNotFound(507899, call, f"The driver is not loaded: {exc}") from exc
     chip = _find(machine, phy_id)
     try:
         fd = os.open(state.device_path(phy_id), os.O_RDWR | os.O_CLOEXEC)
     except OSError as exc:
-        raise DeviceNotFound(
-            107001, call, "Invalid device ID. %s: %s" % (state.device_path(phy_id), exc.strerror)
-        ) from exc
+        raise DeviceNotFound(107001, call, f"Invalid device ID. {state.device_path(phy_id)}: {exc.strerror}") from exc
     if chip.health in ("Critical", "UNKNOWN"):
         os.close(fd)
-        raise DeviceUnhealthy(507033, call, "Device %d set up failed, its health is %s." % (phy_id, chip.health))
+        raise DeviceUnhealthy(507033, call, f"Device {phy_id} set up failed, its health is {chip.health}.")
     device = Device(phy_id, fd)
     try:
         device.allocate(CONTEXT_MB)
@@ -143,5 +140,5 @@ def open_device(phy_id: int) -> Device:
 def _find(machine: Machine, phy_id: int) -> Chip:
     npu = machine.npu_of_phy(phy_id)
     if npu is None or npu.absent:
-        raise DeviceNotFound(107001, "aclrtSetDevice(%d)" % phy_id, "Invalid device ID. There is no such device.")
+        raise DeviceNotFound(107001, f"aclrtSetDevice({phy_id})", "Invalid device ID. There is no such device.")
     return next(chip for chip in npu.chips if chip.phy_id == phy_id)

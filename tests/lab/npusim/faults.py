@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from typing import List, Optional
 
 from . import state, wire
 from .boot import make_devices
@@ -20,7 +19,7 @@ from .model import HEALTH, Chip, Machine, Npu
 
 TOOLS = ("npu-smi", "hccn_tool")
 KINDS = {
-    "health": "a chip (--phy) reports --value: %s" % ", ".join(HEALTH[1:]),
+    "health": f"a chip (--phy) reports --value: {', '.join(HEALTH[1:])}",
     "absent": "an NPU (--npu) falls off the bus: not listed, no device node",
     "leak": "--mb of memory of a chip (--phy) are held by no process",
     "link-down": "the RoCE cable of a chip (--phy) is pulled: DOWN, and no packet passes",
@@ -35,9 +34,9 @@ class FaultError(Exception):
 
 def add(
     kind: str,
-    phy: Optional[int] = None,
-    npu: Optional[int] = None,
-    tool: Optional[str] = None,
+    phy: int | None = None,
+    npu: int | None = None,
+    tool: str | None = None,
     value: str = "Alarm",
     mb: int = 0,
     times: int = 1,
@@ -47,7 +46,7 @@ def add(
     with state.changing() as machine:
         if kind == "health":
             if value not in HEALTH:
-                raise FaultError("health is one of %s, not %s" % (", ".join(HEALTH), value))
+                raise FaultError(f"health is one of {', '.join(HEALTH)}, not {value}")
             chip_of(machine, phy).health = value
         elif kind == "leak":
             if mb <= 0:
@@ -59,22 +58,20 @@ def add(
             set_link(chip_of(machine, phy), "DOWN")
         elif kind in ("busy", "slow"):
             if tool not in TOOLS:
-                raise FaultError("say which tool: --tool %s" % " or ".join(TOOLS))
+                raise FaultError(f"say which tool: --tool {' or '.join(TOOLS)}")
             if kind == "busy":
                 machine.busy[tool] = times
             else:
                 machine.slow[tool] = seconds
         else:
-            raise FaultError("no fault %r; there are %s" % (kind, ", ".join(KINDS)))
+            raise FaultError(f"no fault {kind!r}; there are {', '.join(KINDS)}")
     apply()
 
 
-def clear(
-    kind: Optional[str] = None, phy: Optional[int] = None, npu: Optional[int] = None, tool: Optional[str] = None
-) -> None:
+def clear(kind: str | None = None, phy: int | None = None, npu: int | None = None, tool: str | None = None) -> None:
     """Take faults out: all of them, or those of a kind, chip, NPU or tool."""
     if kind is not None and kind not in KINDS:
-        raise FaultError("no fault %r; there are %s" % (kind, ", ".join(KINDS)))
+        raise FaultError(f"no fault {kind!r}; there are {', '.join(KINDS)}")
     with state.changing() as machine:
         for card in machine.npus:
             if kind in (None, "absent") and npu in (None, card.npu_id) and phy is None and tool is None:
@@ -90,21 +87,21 @@ def clear(
     apply()
 
 
-def faults(machine: Machine) -> List[str]:
+def faults(machine: Machine) -> list[str]:
     """One line per deviation from a healthy, idle machine of this profile."""
-    lines: List[str] = []
+    lines: list[str] = []
     for npu in machine.npus:
         if npu.absent:
-            lines.append("absent --npu %d" % npu.npu_id)
+            lines.append(f"absent --npu {npu.npu_id}")
         for chip in npu.chips:
             if chip.health != "OK":
-                lines.append("health --phy %d --value %s" % (chip.phy_id, chip.health))
+                lines.append(f"health --phy {chip.phy_id} --value {chip.health}")
             if chip.leak_mb:
-                lines.append("leak --phy %d --mb %d" % (chip.phy_id, chip.leak_mb))
+                lines.append(f"leak --phy {chip.phy_id} --mb {chip.leak_mb}")
             if chip.roce is not None and chip.roce.link != "UP":
-                lines.append("link-down --phy %d" % chip.phy_id)
-    lines += ["busy --tool %s --times %d" % item for item in sorted(machine.busy.items())]
-    lines += ["slow --tool %s --seconds %g" % item for item in sorted(machine.slow.items())]
+                lines.append(f"link-down --phy {chip.phy_id}")
+    lines += [f"busy --tool {tool} --times {times}" for tool, times in sorted(machine.busy.items())]
+    lines += [f"slow --tool {tool} --seconds {seconds:g}" for tool, seconds in sorted(machine.slow.items())]
     return lines
 
 
@@ -120,28 +117,28 @@ def apply() -> None:
 def set_link(chip: Chip, link: str) -> None:
     """Turn a port up or down and note when, as ``hccn_tool -link_stat`` shows it."""
     if chip.roce is None:
-        raise FaultError("chip %d has no RoCE port" % chip.phy_id)
+        raise FaultError(f"chip {chip.phy_id} has no RoCE port")
     if chip.roce.link != link:
         chip.roce.link = link
         chip.roce.link_records.append((int(time.time()), link))
 
 
-def chip_of(machine: Machine, phy: Optional[int]) -> Chip:
+def chip_of(machine: Machine, phy: int | None) -> Chip:
     chip = machine.chip_by_phy(phy) if phy is not None else None
     if chip is None:
         known = [str(c.phy_id) for n in machine.npus for c in n.chips]
-        raise FaultError("say which chip: --phy N, one of %s" % ", ".join(known))
+        raise FaultError(f"say which chip: --phy N, one of {', '.join(known)}")
     return chip
 
 
-def npu_of(machine: Machine, npu_id: Optional[int]) -> Npu:
+def npu_of(machine: Machine, npu_id: int | None) -> Npu:
     found = next((n for n in machine.npus if n.npu_id == npu_id), None)
     if found is None:
-        raise FaultError("say which NPU: --npu N, one of %s" % ", ".join(str(n.npu_id) for n in machine.npus))
+        raise FaultError(f"say which NPU: --npu N, one of {', '.join(str(n.npu_id) for n in machine.npus)}")
     return found
 
 
-def _heal(chip: Chip, kind: Optional[str]) -> None:
+def _heal(chip: Chip, kind: str | None) -> None:
     if kind in (None, "health"):
         chip.health = "OK"
     if kind in (None, "leak"):

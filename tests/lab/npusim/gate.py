@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import time
-from typing import List, Optional
 
 from . import state
 from .model import Machine
@@ -21,7 +20,7 @@ def enter(tool: str) -> Machine:
     """The machine as this place sees it. Raises ``state.NoState`` without a driver, ``Busy`` when made to."""
     machine = state.load()
     if not driver_loaded():
-        raise state.NoState("no %s/davinci_manager" % state.device_dir())
+        raise state.NoState(f"no {state.device_dir()}/davinci_manager")
     if machine.slow.get(tool):
         time.sleep(machine.slow[tool])
     if machine.busy.get(tool, 0) > 0:
@@ -34,7 +33,7 @@ def driver_loaded() -> bool:
     return state.standalone() or os.path.exists(os.path.join(state.device_dir(), "davinci_manager"))
 
 
-def visible(machine: Machine) -> List[int]:
+def visible(machine: Machine) -> list[int]:
     """Physical ids whose device node is here: all on a node, a selection in most containers."""
     everything = [chip.phy_id for npu in machine.present() for chip in npu.chips]
     if state.standalone():
@@ -42,7 +41,7 @@ def visible(machine: Machine) -> List[int]:
     return [phy_id for phy_id in everything if os.path.exists(state.device_path(phy_id))]
 
 
-def restrict(machine: Machine, phy_ids: List[int]) -> Machine:
+def restrict(machine: Machine, phy_ids: list[int]) -> Machine:
     """Only these chips. Logic ids count what a process can see, so they are numbered anew."""
     logic = 0
     npus = []
@@ -65,7 +64,7 @@ def install_warning(machine: Machine, info: str = "/etc/ascend_install.info") ->
     return not machine.install_complete or "Driver_Install_Status=complete" not in (_read(info) or "")
 
 
-def _read(path: str) -> Optional[str]:
+def _read(path: str) -> str | None:
     try:
         with open(path, encoding="utf-8", errors="replace") as handle:
             return handle.read()

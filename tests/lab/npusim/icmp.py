@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-from typing import List, NamedTuple, Optional
+from typing import NamedTuple
 
 PACKETS = 3  # hccn_tool always sends three
 INTERVAL = "0.2"  # seconds, the shortest ping grants without privileges
@@ -17,7 +17,7 @@ WAIT = "1"
 class Echo(NamedTuple):
     """Times in ms by packet (``None``: no answer), and what else ``ping`` reported."""
 
-    times_ms: List[Optional[float]]
+    times_ms: list[float | None]
     unreachable: bool = False
     too_long: bool = False
 
@@ -30,17 +30,15 @@ def echo(source: str, target: str, size: int, packets: int = PACKETS) -> Echo:
     """Send and wait. A source address that is not on this machine counts as no answer. Raises ``NoPing``."""
     argv = ["ping", "-n", "-c", str(packets), "-i", INTERVAL, "-W", WAIT, "-s", str(size), "-I", source, target]
     try:
-        done = subprocess.run(
-            argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, check=False
-        )
+        done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     except OSError as exc:
-        raise NoPing("ping: %s" % exc.strerror) from exc
+        raise NoPing(f"ping: {exc.strerror}") from exc
     return parse(done.stdout, packets)
 
 
 def parse(text: str, packets: int) -> Echo:
     """Read the output of iputils ``ping`` (its packets count from 1)."""
-    times: List[Optional[float]] = [None] * packets
+    times: list[float | None] = [None] * packets
     for found in re.finditer(r"bytes from .*icmp_seq=(\d+) .*time=([\d.]+) ms", text):
         if 1 <= int(found.group(1)) <= packets and times[int(found.group(1)) - 1] is None:
             times[int(found.group(1)) - 1] = float(found.group(2))

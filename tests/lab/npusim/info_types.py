@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Callable, List
+from typing import Callable
 
 from .model import Machine
 
@@ -34,7 +34,7 @@ def usage(machine: Machine) -> str:
         ("-l", "Show all device's topology information"),
         ("-t type", "Show information for type"),
     ):
-        lines.append("       %-14s %s" % (name, text))
+        lines.append(f"       {name:14} {text}")
     rows = [", ".join(row) for row in TYPES]
     indent = " " * 22
     lines += [indent + ("type: " if i == 0 else "      ") + row for i, row in enumerate(rows[:-1])]
@@ -43,9 +43,9 @@ def usage(machine: Machine) -> str:
     return "\n".join(lines) + "\n"
 
 
-def answer(machine: Machine, args: List[str], bad: Callable[[Machine, str], int]) -> int:
+def answer(machine: Machine, args: list[str], bad: Callable[[Machine, str], int]) -> int:
     """``-t TYPE [-i NPU] [-c CHIP]``; prints and returns the exit status."""
     if len(args) < 2 or not any(args[1] in row for row in TYPES):
         return bad(machine, "-t")
-    print("This device does not support querying %s." % args[1])
+    print(f"This device does not support querying {args[1]}.")
     return 0

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from typing import Dict
 
 LIB = "usr/local/Ascend/driver/lib64"
 UNIT_DIR = "etc/systemd/system"
@@ -41,7 +40,7 @@ ExecStart=/usr/local/sbin/npusim boot
 WantedBy=multi-user.target
 """
 
-FRONT_ENDS: Dict[str, Dict[str, str]] = {
+FRONT_ENDS: dict[str, dict[str, str]] = {
     "usr/local/bin/npu-smi": {"module": "npusim.cli_npu_smi", "relative": "../Ascend/driver/lib64"},
     "usr/local/Ascend/driver/tools/hccn_tool": {"module": "npusim.cli_hccn_tool", "relative": "../lib64"},
     "usr/local/sbin/npusim": {"module": "npusim.__main__", "relative": "../Ascend/driver/lib64"},
@@ -62,7 +61,7 @@ def install(root: str) -> None:
         _write(os.path.join(root, path), FRONT_END % values, 0o755)
     _link(os.path.join(root, "usr/bin/hccn_tool"), "/usr/local/Ascend/driver/tools/hccn_tool")
     _write(os.path.join(root, UNIT_DIR, UNIT_NAME), UNIT, 0o644)
-    _link(os.path.join(root, UNIT_DIR, "multi-user.target.wants", UNIT_NAME), "/%s/%s" % (UNIT_DIR, UNIT_NAME))
+    _link(os.path.join(root, UNIT_DIR, "multi-user.target.wants", UNIT_NAME), f"/{UNIT_DIR}/{UNIT_NAME}")
 
 
 def _write(path: str, text: str, mode: int) -> None:

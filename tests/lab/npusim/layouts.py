@@ -10,13 +10,11 @@ its line to the right, as the real tool does. Widths come from the captures name
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import List, Optional, Tuple
 
 
-
-def version_key(version: str) -> Tuple[Tuple[int, int], ...]:
+def version_key(version: str) -> tuple[tuple[int, int], ...]:
     """Sortable first three parts of a version: 23.0.rc1.b070 < 23.0.rc2 < 23.0 < 23.0.7 < 25.5.1."""
-    key: List[Tuple[int, int]] = []
+    key: list[tuple[int, int]] = []
     for part in version.lower().split(".")[:3]:
         stage, digits = (-1, part[2:]) if part.startswith("rc") else (0, part)
         key.append((stage, int(digits) if digits.isdigit() else 0))
@@ -30,7 +28,7 @@ class Layout:
     """One table. Widths count characters between the blanks that separate them."""
 
     name: str
-    first: Tuple[int, int]  # width of the NPU column, and of the name after it
+    first: tuple[int, int]  # width of the NPU column, and of the name after it
     middle: int  # health and bus id
     power: int
     temp: int
@@ -38,17 +36,18 @@ class Layout:
     page_total: int
     memory_used: int
     memory_total: int
-    hbm_used: Optional[int]  # None: no HBM column
+    hbm_used: int | None  # None: no HBM column
     hbm_total: int
     banner: int  # tool version
     process_id: int
     process_name: int
     process_memory: int
     process_memory_row: int  # rows of one layout are a blank shorter than its rule
-    container_pid: Optional[int] = None
+    container_pid: int | None = None
     utilisation: str = "AICore(%)"
     second: str = "Chip"  # names of the first column's second line
     four_cells: bool = False  # NPU and name are cells of their own, and no chip column
+    merged_rules: bool = False  # rules between NPUs do not part those two cells
     memory_unit: str = "MB"
 
     @property
@@ -96,8 +95,8 @@ UB = Layout(
 )  # fmt: skip
 # Published 950DT tables of 25.6.rc1
 UB_25_6 = replace(
-    UB, name="950-25.6", power=21, temp=24, page_total=13, memory_used=6, memory_total=16, process_memory=41,
-    process_memory_row=41,
+    UB, name="950-25.6", power=21, temp=24, memory_used=6, memory_total=16, process_name=18, process_memory=21,
+    process_memory_row=21, container_pid=23, merged_rules=True,
 )  # fmt: skip
 
 

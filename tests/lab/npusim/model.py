@@ -10,7 +10,7 @@ it into the same type with the memory that running processes claim added; render
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Tuple
 
 HEALTH = ("OK", "Warning", "Alarm", "Critical", "UNKNOWN")
 # Chip families as npu-smi tells them apart; the layout of every table depends on it.
@@ -22,25 +22,25 @@ Pair = Tuple[int, int]
 class Roce:
     """The network port of one chip, as hccn_tool sees it. Addresses are text, ``None`` when not set."""
 
-    address: Optional[str] = None
-    netmask: Optional[str] = None
-    gateway: Optional[str] = None
-    netdetect: Optional[str] = None
-    address6: Optional[str] = None
-    prefix6: Optional[int] = None
+    address: str | None = None
+    netmask: str | None = None
+    gateway: str | None = None
+    netdetect: str | None = None
+    address6: str | None = None
+    prefix6: int | None = None
     mac: str = "00:00:00:00:00:00"
     link: str = "UP"  # UP | DOWN
-    net_health: Optional[str] = None  # forces the answer of -net_health; None = measured
+    net_health: str | None = None  # forces the answer of -net_health; None = measured
     speed_mbps: int = 200000
     fec: str = "rs"  # rs | no | auto
     tls_switch: int = 0
     tls_preconfigured: int = 1
     tls_alarm_days: int = 60
-    switch_port: Optional[str] = None  # LLDP name of the port on the other side; None = no neighbour
+    switch_port: str | None = None  # LLDP name of the port on the other side; None = no neighbour
     switch_mac: str = "00:00:00:00:00:00"
-    switch_address: Optional[str] = None
-    link_records: List[Tuple[int, str]] = field(default_factory=list)  # (seconds since the epoch, UP | DOWN), in order
-    counters: Dict[str, int] = field(default_factory=dict)  # of -stat; what is missing is 0
+    switch_address: str | None = None
+    link_records: list[tuple[int, str]] = field(default_factory=list)  # (seconds since the epoch, UP | DOWN), in order
+    counters: dict[str, int] = field(default_factory=dict)  # of -stat; what is missing is 0
 
 
 @dataclass
@@ -51,17 +51,17 @@ class Chip:
     phy_id: int
     logic_id: int
     name: str
-    bus_id: Optional[str]  # None: not on PCIe (SoC), printed NA
+    bus_id: str | None  # None: not on PCIe (SoC), printed NA
     health: str = "OK"
-    power_w: Optional[float] = None  # None: this die has no power reading
+    power_w: float | None = None  # None: this die has no power reading
     temp_c: int = 40
     hugepages: Pair = (0, 0)
     aicore_pct: int = 0
     memory_mb: Pair = (0, 0)
-    hbm_mb: Optional[Pair] = None  # None: this family has no HBM
+    hbm_mb: Pair | None = None  # None: this family has no HBM
     leak_mb: int = 0  # held by no process, as after a killed job
-    error_codes: List[str] = field(default_factory=list)
-    roce: Optional[Roce] = None
+    error_codes: list[str] = field(default_factory=list)
+    roce: Roce | None = None
 
 
 @dataclass
@@ -69,7 +69,7 @@ class Npu:
     """One card as npu-smi counts it."""
 
     npu_id: int
-    chips: List[Chip]
+    chips: list[Chip]
     absent: bool = False  # fell off the bus: neither listed nor usable
     slot_id: int = 0
     mcu: bool = True
@@ -84,7 +84,7 @@ class Process:
     pid: int
     name: str
     memory_mb: int
-    container_pid: Optional[int] = None
+    container_pid: int | None = None
 
 
 @dataclass
@@ -94,7 +94,7 @@ class Machine:
     family: str
     tool_version: str
     driver_version: str
-    npus: List[Npu]
+    npus: list[Npu]
     board: str = "server"
     profile: str = ""
     product: str = ""
@@ -102,39 +102,39 @@ class Machine:
     firmware_version: str = ""
     install_complete: bool = True  # Driver_Install_Status=complete in /etc/ascend_install.info
     virtual: bool = False  # a VM or a container on a vNPU
-    busy: Dict[str, int] = field(default_factory=dict)  # tool name -> calls still to be refused
-    slow: Dict[str, float] = field(default_factory=dict)  # tool name -> seconds added to every call
+    busy: dict[str, int] = field(default_factory=dict)  # tool name -> calls still to be refused
+    slow: dict[str, float] = field(default_factory=dict)  # tool name -> seconds added to every call
 
-    def present(self) -> List[Npu]:
+    def present(self) -> list[Npu]:
         return [npu for npu in self.npus if not npu.absent]
 
-    def chip_by_phy(self, phy_id: int) -> Optional[Chip]:
+    def chip_by_phy(self, phy_id: int) -> Chip | None:
         return next((c for n in self.npus for c in n.chips if c.phy_id == phy_id), None)
 
-    def npu_of_phy(self, phy_id: int) -> Optional[Npu]:
+    def npu_of_phy(self, phy_id: int) -> Npu | None:
         return next((n for n in self.npus for c in n.chips if c.phy_id == phy_id), None)
 
-    def to_dict(self) -> Dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, data: Dict[str, Any]) -> Machine:
+    def from_dict(cls, data: dict[str, Any]) -> Machine:
         """Build from plain JSON data. Raises ``ValueError`` on unknown keys or values out of range."""
         data = dict(data)
         data["npus"] = [_npu(n) for n in data.get("npus", [])]
         machine = _build(cls, data)
         if machine.family not in FAMILIES:
-            raise ValueError("unknown chip family %r" % machine.family)
+            raise ValueError(f"unknown chip family {machine.family!r}")
         return machine
 
 
-def _npu(data: Dict[str, Any]) -> Npu:
+def _npu(data: dict[str, Any]) -> Npu:
     data = dict(data)
     data["chips"] = [_chip(c) for c in data.get("chips", [])]
     return _build(Npu, data)
 
 
-def _chip(data: Dict[str, Any]) -> Chip:
+def _chip(data: dict[str, Any]) -> Chip:
     data = dict(data)
     if data.get("roce") is not None:
         roce = dict(data["roce"])
@@ -146,12 +146,12 @@ def _chip(data: Dict[str, Any]) -> Chip:
             data[key] = (int(used), int(total))
     chip = _build(Chip, data)
     if chip.health not in HEALTH:
-        raise ValueError("health is one of %s, not %r" % (", ".join(HEALTH), chip.health))
+        raise ValueError(f"health is one of {', '.join(HEALTH)}, not {chip.health!r}")
     return chip
 
 
-def _build(cls: Any, data: Dict[str, Any]) -> Any:
+def _build(cls: Any, data: dict[str, Any]) -> Any:
     unknown = set(data) - {f.name for f in fields(cls)}
     if unknown:
-        raise ValueError("%s has no field %s" % (cls.__name__, ", ".join(sorted(unknown))))
+        raise ValueError(f"{cls.__name__} has no field {', '.join(sorted(unknown))}")
     return cls(**data)

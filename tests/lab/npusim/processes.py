@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from copy import deepcopy
-from typing import Dict, Iterable, List, Optional, Tuple
+from typing import Dict, Iterable, List
 
 from .model import Chip, Machine, Process
 from .state import device_dir
@@ -55,11 +55,11 @@ def free_mb(chip: Chip) -> int:
     return total - used
 
 
-def _more(pair: Tuple[int, int], extra: int) -> Tuple[int, int]:
+def _more(pair: tuple[int, int], extra: int) -> tuple[int, int]:
     return (min(pair[0] + extra, pair[1]), pair[1])
 
 
-def _held(directory: str, prefix: str) -> Dict[int, int]:
+def _held(directory: str, prefix: str) -> dict[int, int]:
     """phy id -> MB for the process with these descriptors; empty when it uses no chip or is gone."""
     links = list(_links(directory, (prefix, CLAIM_PREFIX)))
     held = {phy: 0 for phy in (_device(link, prefix) for link in links) if phy is not None}
@@ -70,7 +70,7 @@ def _held(directory: str, prefix: str) -> Dict[int, int]:
     return held
 
 
-def _links(directory: str, prefixes: Tuple[str, str]) -> Iterable[str]:
+def _links(directory: str, prefixes: tuple[str, str]) -> Iterable[str]:
     try:
         names = os.listdir(directory)
     except OSError:  # ended meanwhile, or not ours to look at
@@ -84,12 +84,12 @@ def _links(directory: str, prefixes: Tuple[str, str]) -> Iterable[str]:
             yield link
 
 
-def _device(link: str, prefix: str) -> Optional[int]:
+def _device(link: str, prefix: str) -> int | None:
     number = link[len(prefix) :]
     return int(number) if link.startswith(prefix) and number.isdigit() else None
 
 
-def _claim(link: str) -> Optional[Tuple[int, int]]:
+def _claim(link: str) -> tuple[int, int] | None:
     if not link.startswith(CLAIM_PREFIX):
         return None
     parts = link[len(CLAIM_PREFIX) :].split(" ")[0].split(":")
@@ -106,13 +106,14 @@ def _name(proc: str, pid: int) -> str:
         return ""
 
 
-def _container_pid(proc: str, pid: int) -> Optional[int]:
-    """PID in the innermost namespace, shown by npu-smi 26.0 and later."""
+def _container_pid(proc: str, pid: int) -> int | None:
+    """PID in the innermost namespace; ``None`` for a process that is in no other than ours."""
     try:
         with open(os.path.join(proc, str(pid), "status"), encoding="utf-8", errors="replace") as handle:
             for line in handle:
                 if line.startswith("NSpid:"):
-                    return int(line.split()[-1])
+                    pids = line.split()[1:]
+                    return int(pids[-1]) if len(pids) > 1 else None
     except OSError:
         pass
     return None

@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List
+from typing import Any
 
 from .model import Chip, Machine, Npu, Roce
 
@@ -16,7 +16,7 @@ _A2_PAIRED = ["C1", "C2", "81", "82", "01", "02", "41", "42"]  # npu-smi__info__
 _A2_SPREAD = ["C1", "01", "C2", "02", "81", "41", "82", "42"]  # npu-smi__info__910B4__25_5_1__issue10724
 _A3_DIES = ["9D", "9F", "99", "9B", "95", "97", "91", "93", "8D", "8F", "89", "8B", "85", "87", "81", "83"]
 
-PROFILES: Dict[str, Dict[str, Any]] = {
+PROFILES: dict[str, dict[str, Any]] = {
     "atlas-800i-a2-64g": {
         "product": "Atlas 800I A2",
         "family": "910B",
@@ -139,7 +139,22 @@ PROFILES: Dict[str, Dict[str, Any]] = {
         "bus": _A3_DIES,  # npu-smi__info__910C_A3__25_3_rc1_2__issue9503
         "hbm_mb": 65536,
         "hbm_idle_mb": [
-            3122, 2872, 3123, 2878, 3122, 2874, 3121, 2873, 3110, 2890, 3121, 2877, 3123, 2878, 3107, 2889,
+            3122,
+            2872,
+            3123,
+            2878,
+            3122,
+            2874,
+            3121,
+            2873,
+            3110,
+            2890,
+            3121,
+            2877,
+            3123,
+            2878,
+            3107,
+            2889,
         ],  # fmt: skip
         "power_w": [159.6, 162.9, 165.9, 161.9, 171.1, 165.5, 171.7, 175.2],  # per NPU; the second die prints "-"
         "temp_c": [41, 41, 41, 40, 42, 42, 43, 43, 40, 41, 41, 42, 42, 41, 43, 43],
@@ -153,7 +168,7 @@ PROFILES: Dict[str, Dict[str, Any]] = {
 def build(name: str, node: int = 1) -> Machine:
     """The machine a profile describes, idle and healthy. Raises ``KeyError`` for an unknown profile."""
     spec = PROFILES[name]
-    npus: List[Npu] = []
+    npus: list[Npu] = []
     per = spec["chips_per_npu"]
     for index, npu_id in enumerate(spec["npu_ids"]):
         chips = [_chip(spec, index * per + chip_id, chip_id, index, node) for chip_id in range(per)]
@@ -163,7 +178,7 @@ def build(name: str, node: int = 1) -> Machine:
                 chips=chips,
                 slot_id=index,
                 product_name=spec["product"],
-                serial_number="2102%02d%06d%04d" % (len(spec["npu_ids"]), node, npu_id),
+                serial_number=f"2102{len(spec['npu_ids']):02}{node:06}{npu_id:04}",
             )
         )
     return Machine(
@@ -179,14 +194,14 @@ def build(name: str, node: int = 1) -> Machine:
     )
 
 
-def _chip(spec: Dict[str, Any], phy_id: int, chip_id: int, npu_index: int, node: int) -> Chip:
+def _chip(spec: dict[str, Any], phy_id: int, chip_id: int, npu_index: int, node: int) -> Chip:
     bus = spec["bus"][phy_id] if len(spec["bus"]) > npu_index and _one_bus_per_chip(spec) else spec["bus"][npu_index]
     chip = Chip(
         chip_id=chip_id,
         phy_id=phy_id,
         logic_id=phy_id,
         name=spec["chip"],
-        bus_id="0000:%s:00.0" % bus,
+        bus_id=f"0000:{bus}:00.0",
         temp_c=_pick(spec["temp_c"], phy_id),
     )
     if spec["power_w"] is not None and chip_id == 0:
@@ -197,16 +212,16 @@ def _chip(spec: Dict[str, Any], phy_id: int, chip_id: int, npu_index: int, node:
         chip.memory_mb = (_pick(spec["memory_idle_mb"], phy_id), _pick(spec["memory_mb"], chip_id))
     if spec["roce"]:
         chip.roce = Roce(
-            mac="78:dd:33:%02x:%02x:%02x" % (node & 0xFF, npu_index, phy_id),
-            switch_mac="d8:76:ae:00:%02x:%02x" % (npu_index // 2, phy_id & 0xFF),
-            switch_port="400GE1/%d/%d:%d" % (1 + phy_id // 8, node * 4 + phy_id % 8 // 2, 1 + phy_id % 2),
+            mac=f"78:dd:33:{node & 0xFF:02x}:{npu_index:02x}:{phy_id:02x}",
+            switch_mac=f"d8:76:ae:00:{npu_index // 2:02x}:{phy_id & 0xFF:02x}",
+            switch_port=f"400GE1/{1 + phy_id // 8}/{node * 4 + phy_id % 8 // 2}:{1 + phy_id % 2}",
         )
     return chip
 
 
-def _one_bus_per_chip(spec: Dict[str, Any]) -> bool:
+def _one_bus_per_chip(spec: dict[str, Any]) -> bool:
     return len(spec["bus"]) == len(spec["npu_ids"]) * spec["chips_per_npu"]
 
 
-def _pick(values: List[Any], index: int) -> Any:
+def _pick(values: list[Any], index: int) -> Any:
     return values[index % len(values)]

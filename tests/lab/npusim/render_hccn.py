@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ipaddress
 import time
-from typing import Dict, List, Optional
 
 from .layouts import version_key
 from .model import Roce
@@ -25,55 +24,54 @@ def _lines(*lines: str) -> str:
 
 
 def ip(roce: Roce) -> str:
-    return _lines("ipaddr:%s" % roce.address, "netmask:%s" % roce.netmask)
+    return _lines(f"ipaddr:{roce.address}", f"netmask:{roce.netmask}")
 
 
 def ip6(roce: Roce) -> str:
-    return _lines("ipv6_address:%s" % roce.address6, "prefix_length:%s" % roce.prefix6)
+    return _lines(f"ipv6_address:{roce.address6}", f"prefix_length:{roce.prefix6}")
 
 
 def link(roce: Roce) -> str:
-    return _lines("link status: %s" % roce.link)
+    return _lines(f"link status: {roce.link}")
 
 
 def net_health(status: str) -> str:
-    return _lines("net health status: %s" % status)
+    return _lines(f"net health status: {status}")
 
 
 def netdetect(roce: Roce, version: str) -> str:
     """The key became shorter with 26.0; an unset address is printed as 0.0.0.0."""
     key = "addr" if version_key(version) >= version_key("26.0.rc1") else "address"
-    return _lines("netdetect %s: %s" % (key, roce.netdetect or "0.0.0.0"))
+    return _lines(f"netdetect {key}: {roce.netdetect or '0.0.0.0'}")
 
 
 def gateway(roce: Roce, phy_id: int) -> str:
-    return _lines("default gateway:%s, Iface:eth%d" % (roce.gateway, phy_id))
+    return _lines(f"default gateway:{roce.gateway}, Iface:eth{phy_id}")
 
 
 def mac(roce: Roce) -> str:
-    return _lines("mac addr: %s" % roce.mac)
+    return _lines(f"mac addr: {roce.mac}")
 
 
 def speed(roce: Roce) -> str:
     known = roce.link == "UP" and roce.speed_mbps > 0
-    return _lines("Speed: %d Mb/s" % roce.speed_mbps if known else "Speed: Unknown!")
+    return _lines(f"Speed: {roce.speed_mbps} Mb/s" if known else "Speed: Unknown!")
 
 
 def fec(roce: Roce) -> str:
-    return _lines("fec mode: %s" % FEC[roce.fec])
+    return _lines(f"fec mode: {FEC[roce.fec]}")
 
 
 def vnic(phy_id: int) -> str:
     """The internal port: its address counts down from .199 (hccn_tool__vnic__910C__hcomm_doc)."""
-    return _lines(
-        "vnic link status: UP", "vnic ipaddr: 192.168.2.%d" % (199 - phy_id), "vnic netmask: 255.255.255.0"
-    )
+    return _lines("vnic link status: UP", f"vnic ipaddr: 192.168.2.{199 - phy_id}", "vnic netmask: 255.255.255.0")
 
 
 def tls(roce: Roce, phy_id: int) -> str:
     return _lines(
-        "dev_id:%d, tls switch[%d](0:disable, 1:enable), tls preconfigured[%d](0:non-preset, 1:preset), "
-        "tls alarm time threshold[%d]days" % (phy_id, roce.tls_switch, roce.tls_preconfigured, roce.tls_alarm_days)
+        f"dev_id:{phy_id}, tls switch[{roce.tls_switch}](0:disable, 1:enable), "
+        f"tls preconfigured[{roce.tls_preconfigured}](0:non-preset, 1:preset), "
+        f"tls alarm time threshold[{roce.tls_alarm_days}]days"
     )
 
 
@@ -82,91 +80,89 @@ def lldp(roce: Roce) -> str:
     if roce.switch_port is None or roce.link != "UP":
         return ""
     tlvs = [
-        ("Chassis ID", ["\tMAC: %s" % roce.switch_mac]),
-        ("Port ID", ["\tIfname: %s" % roce.switch_port]),
+        ("Chassis ID", [f"\tMAC: {roce.switch_mac}"]),
+        ("Port ID", [f"\tIfname: {roce.switch_port}"]),
         ("Time to Live", ["\t121"]),
         ("System Capabilities", ["\tSystem capabilities:  Bridge, Router", "\tEnabled capabilities: Bridge, Router"]),
     ]
     if roce.switch_address is not None:
-        tlvs.append(("Management Address", ["\tIPv4: %s" % roce.switch_address]))
+        tlvs.append(("Management Address", [f"\tIPv4: {roce.switch_address}"]))
     tlvs += [("Maximum Frame Size", ["\t9216"]), ("End of LLDPDU", [])]
-    return _lines(*[line for title, values in tlvs for line in ["%s TLV" % title] + values])
+    return _lines(*[line for title, values in tlvs for line in [f"{title} TLV"] + values])
 
 
 def link_stat(roce: Roce, phy_id: int, now: int, version: str) -> str:
     """Times in the local zone, newest record first. Drivers before 23.0.6 do not count downs."""
     ups = sum(1 for _at, state in roce.link_records if state == "UP")
-    lines = ["current time        : %s" % _asctime(now), "link up count       : %d" % ups]
+    lines = [f"current time        : {_asctime(now)}", f"link up count       : {ups}"]
     if version_key(version) >= version_key("23.0.6"):
-        lines.append("link down count     : %d" % (len(roce.link_records) - ups))
-    lines.append("link change records :%s" % ("" if roce.link_records else " NA"))
-    lines += ["    %s    LINK %s" % (_asctime(at), state) for at, state in reversed(roce.link_records)]
-    return _lines(*["[devid %d]%s" % (phy_id, line) for line in lines])
+        lines.append(f"link down count     : {len(roce.link_records) - ups}")
+    lines.append(f"link change records :{'' if roce.link_records else ' NA'}")
+    lines += [f"    {_asctime(at)}    LINK {state}" for at, state in reversed(roce.link_records)]
+    return _lines(*[f"[devid {phy_id}]{line}" for line in lines])
 
 
-def ping(phy_id: int, target: str, times_ms: List[Optional[float]], unreachable: bool = False) -> str:
+def ping(phy_id: int, target: str, times_ms: list[float | None], unreachable: bool = False) -> str:
     """``times_ms``: one entry per packet, ``None`` for a lost one. ``unreachable``: the host before it said so."""
-    lines = ["device %d PING %s" % (phy_id, target)]
+    lines = [f"device {phy_id} PING {target}"]
     for seq, taken in enumerate(times_ms):
         if taken is not None:
-            lines.append("recv seq=%d,time=%.6fms" % (seq, taken))
+            lines.append(f"recv seq={seq},time={taken:.6f}ms")
         elif unreachable:
-            lines.append("Destination Host Unreachable seq=%d" % seq)
+            lines.append(f"Destination Host Unreachable seq={seq}")
         else:
-            lines.append("recv time out seq=%d" % seq)
+            lines.append(f"recv time out seq={seq}")
     received = sum(1 for taken in times_ms if taken is not None)
     loss = 100.0 * (len(times_ms) - received) / len(times_ms)
-    lines.append(
-        "%d packets transmitted, %d received, %.2f%% packet loss" % (len(times_ms), received, loss)
-    )
+    lines.append(f"{len(times_ms)} packets transmitted, {received} received, {loss:.2f}% packet loss")
     return _lines(*lines)
 
 
 def too_long(phy_id: int, target: str) -> str:
-    return _lines("device %d PING %s" % (phy_id, target), "Message too long")
+    return _lines(f"device {phy_id} PING {target}", "Message too long")
 
 
 def route(roce: Roce, phy_id: int) -> str:
     """The routing table of the device's own busybox."""
-    port = "eth%d" % phy_id
+    port = f"eth{phy_id}"
     rows = []
     if roce.gateway is not None:
         rows.append(("default", roce.gateway, "0.0.0.0", "UG", port))
     if roce.address is not None:
-        net = ipaddress.IPv4Interface("%s/%s" % (roce.address, roce.netmask)).network
+        net = ipaddress.IPv4Interface(f"{roce.address}/{roce.netmask}").network
         rows.append((str(net.network_address), "*", str(net.netmask), "U", port))
     rows.append(("127.0.0.1", "*", "255.255.255.255", "UH", "lo"))
     for internal in ("192.168.1.0", "192.168.2.0"):
-        rows.append((internal, "*", "255.255.255.0", "U", "end%dv0" % phy_id))
+        rows.append((internal, "*", "255.255.255.0", "U", f"end{phy_id}v0"))
     lines = ["Routing table:", "Destination     Gateway         Genmask         Flags Metric Ref    Use Iface"]
     for to, via, mask, flags, iface in rows:
-        lines.append("%-15s %-15s %-15s %-5s %-6d %-6d %3d %s" % (to, via, mask, flags, 0, 0, 0, iface))
+        lines.append(f"{to:15} {via:15} {mask:15} {flags:5} 0      0        0 {iface}")
     return _lines(*lines)
 
 
 def stat(roce: Roce, family: str) -> str:
-    return _lines("packet statistics:", *["%s:%d" % item for item in counters(roce, family).items()])
+    return _lines("packet statistics:", *[f"{name}:{value}" for name, value in counters(roce, family).items()])
 
 
-def counters(roce: Roce, family: str) -> Dict[str, int]:
+def counters(roce: Roce, family: str) -> dict[str, int]:
     """All counters a family has, in the order they are printed."""
-    names: List[str] = []
+    names: list[str] = []
     for side in ("tx", "rx"):
-        names.append("mac_%s_mac_pause_num" % side)
+        names.append(f"mac_{side}_mac_pause_num")
     for side in ("tx", "rx"):
-        names.append("mac_%s_pfc_pkt_num" % side)
-        names += ["mac_%s_pfc_pri%d_pkt_num" % (side, priority) for priority in range(8)]
+        names.append(f"mac_{side}_pfc_pkt_num")
+        names += [f"mac_{side}_pfc_pri{priority}_pkt_num" for priority in range(8)]
     for side in ("tx", "rx"):
-        names += ["mac_%s_%s_%s_num" % (side, kind, unit) for kind in ("total", "bad") for unit in ("pkt", "oct")]
+        names += [f"mac_{side}_{kind}_{unit}_num" for kind in ("total", "bad") for unit in ("pkt", "oct")]
     if family != "910":
         names.append("mac_rx_fcs_err_pkt_num")
     for side in ("rx", "tx"):
-        names += ["roce_%s_%s_pkt_num" % (side, kind) for kind in ("rc", "all", "err")]
+        names += [f"roce_{side}_{kind}_pkt_num" for kind in ("rc", "all", "err")]
     names += ["roce_cqe_num", "roce_rx_cnp_pkt_num", "roce_tx_cnp_pkt_num", "roce_unexpected_ack_num"]
     names += ["roce_out_of_order_num", "roce_verification_err_num", "roce_qp_status_err_num", "roce_new_pkt_rty_num"]
     if family != "910":
         names.append("roce_ecn_db_num")
-    names += ["nic_%s_all_%s_num" % (side, unit) for side in ("tx", "rx") for unit in ("pkg", "oct")]
+    names += [f"nic_{side}_all_{unit}_num" for side in ("tx", "rx") for unit in ("pkg", "oct")]
     return {name: roce.counters.get(name, 0) for name in names}
 
 

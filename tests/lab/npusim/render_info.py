@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List
 
 from .layouts import Layout, layout_for
 from .model import Chip, Machine, Npu, Process
@@ -18,7 +18,7 @@ INCOMPLETE = (
 Usage = Dict[int, List[Process]]  # phy id -> processes
 
 
-def render(machine: Machine, usage: Optional[Usage], warn: bool = False) -> str:
+def render(machine: Machine, usage: Usage | None, warn: bool = False) -> str:
     """The table of an observed machine.
 
     ``usage`` is ``None`` where the tool prints no process table at all; ``warn`` adds the line about an
@@ -48,15 +48,15 @@ def _rule(layout: Layout, char: str, four_cells: bool = False) -> str:
 
 
 def _full(text: str, layout: Layout) -> str:
-    return "| %s |" % text.ljust(layout.width - 2)
+    return f"| {text.ljust(layout.width - 2)} |"
 
 
-def _banner(machine: Machine, layout: Layout) -> List[str]:
-    text = "npu-smi %s Version: %s" % (machine.tool_version.ljust(layout.banner), machine.driver_version)
+def _banner(machine: Machine, layout: Layout) -> list[str]:
+    text = f"npu-smi {machine.tool_version.ljust(layout.banner)} Version: {machine.driver_version}"
     return ["+" + "-" * layout.width + "+", _full(text, layout), _rule(layout, "-", layout.four_cells)]
 
 
-def _header(layout: Layout) -> List[str]:
+def _header(layout: Layout) -> list[str]:
     memory = "Memory-Usage(MB)"
     hbm = "HBM-Usage(MB)" if layout.hbm_used is not None else ""
     top = _stops(layout, "Power(W)", "Temp(C)", "Hugepages-Usage(page)")
@@ -67,53 +67,53 @@ def _header(layout: Layout) -> List[str]:
         name = "NPU".ljust(layout.first[0]) + " Name"
         lefts = [" " + name.ljust(layout.left - 1), " " + layout.second.ljust(layout.left - 1)]
     return [
-        "|%s| %s |%s|" % (lefts[0], "Health".ljust(layout.middle), top),
-        "|%s| %s |%s|" % (lefts[1], "Bus-Id".ljust(layout.middle), bottom),
+        f"|{lefts[0]}| {'Health'.ljust(layout.middle)} |{top}|",
+        f"|{lefts[1]}| {'Bus-Id'.ljust(layout.middle)} |{bottom}|",
         _rule(layout, "=", layout.four_cells),
     ]
 
 
 def _stops(layout: Layout, first: str, second: str, third: str) -> str:
-    text = " %s %s %s" % (first.ljust(layout.power), second.ljust(layout.temp), third)
+    text = f" {first.ljust(layout.power)} {second.ljust(layout.temp)} {third}"
     return text.ljust(layout.right)
 
 
 def _two_cells(layout: Layout, first: str, second: str) -> str:
-    return " %s| %s" % (first.ljust(layout.first[0]), second.ljust(layout.first[1]))
+    return f" {first.ljust(layout.first[0])}| {second.ljust(layout.first[1])}"
 
 
-def _npu(npu: Npu, machine: Machine, layout: Layout) -> List[str]:
-    lines: List[str] = []
+def _npu(npu: Npu, machine: Machine, layout: Layout) -> list[str]:
+    lines: list[str] = []
     for chip in npu.chips:
         if lines:
             # HBM tables part the chips of one NPU by an unbroken rule, DDR tables by one with columns.
             lines.append(_rule(layout, "-") if layout.hbm_used is None else "+" + "-" * layout.width + "+")
         lines += _chip(npu, chip, machine, layout)
-    lines.append(_rule(layout, "=", layout.four_cells))
+    lines.append(_rule(layout, "=", layout.four_cells and not layout.merged_rules))
     return lines
 
 
-def _chip(npu: Npu, chip: Chip, machine: Machine, layout: Layout) -> List[str]:
-    power = "%.1f" % chip.power_w if chip.power_w is not None else ("NA" if machine.family == "310P" else "-")
-    pages = "%s/ %s" % (str(chip.hugepages[0]).ljust(layout.page_used), str(chip.hugepages[1]).ljust(layout.page_total))
-    top = " %s %s %s " % (power.ljust(layout.power), str(chip.temp_c).ljust(layout.temp), pages)
+def _chip(npu: Npu, chip: Chip, machine: Machine, layout: Layout) -> list[str]:
+    power = f"{chip.power_w:.1f}" if chip.power_w is not None else ("NA" if machine.family == "310P" else "-")
+    pages = f"{str(chip.hugepages[0]).ljust(layout.page_used)}/ {str(chip.hugepages[1]).ljust(layout.page_total)}"
+    top = f" {power.ljust(layout.power)} {str(chip.temp_c).ljust(layout.temp)} {pages} "
     usage = _pair(chip.memory_mb, layout.memory_used, layout.memory_total)
     if layout.hbm_used is not None and chip.hbm_mb is not None:
         usage += " " + _pair(chip.hbm_mb, layout.hbm_used, layout.hbm_total)
-    bottom = " %s %s " % (str(chip.aicore_pct).ljust(layout.power), usage)
+    bottom = f" {str(chip.aicore_pct).ljust(layout.power)} {usage} "
     lefts = _lefts(npu, chip, machine, layout)
     bus = chip.bus_id if chip.bus_id is not None else "NA"
     return [
-        "|%s| %s |%s|" % (lefts[0], chip.health.ljust(layout.middle), top),
-        "|%s| %s |%s|" % (lefts[1], bus.ljust(layout.middle), bottom),
+        f"|{lefts[0]}| {chip.health.ljust(layout.middle)} |{top}|",
+        f"|{lefts[1]}| {bus.ljust(layout.middle)} |{bottom}|",
     ]
 
 
-def _pair(pair: Tuple[int, int], used: int, total: int) -> str:
-    return "%s/ %s" % (str(pair[0]).ljust(used), str(pair[1]).ljust(total))
+def _pair(pair: tuple[int, int], used: int, total: int) -> str:
+    return f"{str(pair[0]).ljust(used)}/ {str(pair[1]).ljust(total)}"
 
 
-def _lefts(npu: Npu, chip: Chip, machine: Machine, layout: Layout) -> Tuple[str, str]:
+def _lefts(npu: Npu, chip: Chip, machine: Machine, layout: Layout) -> tuple[str, str]:
     if layout.four_cells:
         return _two_cells(layout, str(npu.npu_id), chip.name), _two_cells(layout, "", "")
     second = ""
@@ -123,31 +123,31 @@ def _lefts(npu: Npu, chip: Chip, machine: Machine, layout: Layout) -> Tuple[str,
         second = str(chip.logic_id)
     width = layout.first
     return (
-        " %s %s" % (str(npu.npu_id).ljust(width[0]), chip.name.ljust(width[1])),
-        " %s %s" % (str(chip.chip_id).ljust(width[0]), second.ljust(width[1])),
+        f" {str(npu.npu_id).ljust(width[0])} {chip.name.ljust(width[1])}",
+        f" {str(chip.chip_id).ljust(width[0])} {second.ljust(width[1])}",
     )
 
 
-def _process_header(layout: Layout) -> List[str]:
+def _process_header(layout: Layout) -> list[str]:
     left = "NPU ID" if layout.four_cells else "NPU     Chip"
     cells = [
         left.ljust(layout.left - 2),
         "Process id".ljust(layout.process_id),
         "Process name".ljust(layout.process_name),
-        ("Process memory(%s)" % layout.memory_unit).ljust(layout.process_memory),
+        (f"Process memory({layout.memory_unit})").ljust(layout.process_memory),
     ]
     if layout.container_pid is not None:
         cells.append("Process id in container".ljust(layout.container_pid))
     return [_rule(layout, "-"), "| " + " | ".join(cells) + " |", _rule(layout, "=")]
 
 
-def _processes(npu: Npu, usage: Usage, layout: Layout) -> List[str]:
-    lines: List[str] = []
+def _processes(npu: Npu, usage: Usage, layout: Layout) -> list[str]:
+    lines: list[str] = []
     for chip in npu.chips:
         for process in usage.get(chip.phy_id, [])[:MAX_PROCESSES]:
             lines.append(_process(npu, chip, process, layout))
     if not lines:
-        lines.append(_full("No running processes found in NPU %d" % npu.npu_id, layout))
+        lines.append(_full(f"No running processes found in NPU {npu.npu_id}", layout))
     lines.append(_rule(layout, "="))
     return lines
 
@@ -155,7 +155,7 @@ def _processes(npu: Npu, usage: Usage, layout: Layout) -> List[str]:
 def _process(npu: Npu, chip: Chip, process: Process, layout: Layout) -> str:
     left = str(npu.npu_id)
     if not layout.four_cells:
-        left = "%s %d" % (left.ljust(7), chip.chip_id)
+        left = f"{left.ljust(7)} {chip.chip_id}"
     memory = process.memory_mb * (1024 * 1024 if layout.memory_unit == "B" else 1)
     cells = [
         left.ljust(layout.left - 2),
@@ -164,6 +164,6 @@ def _process(npu: Npu, chip: Chip, process: Process, layout: Layout) -> str:
         str(memory).ljust(layout.process_memory_row),
     ]
     if layout.container_pid is not None:
-        inner = "" if process.container_pid is None else str(process.container_pid)
+        inner = "NA" if process.container_pid is None else str(process.container_pid)
         cells.append(inner.ljust(layout.container_pid))
     return "| " + " | ".join(cells) + " |"

@@ -5,15 +5,13 @@
 
 from __future__ import annotations
 
-from typing import List
-
 from .model import Chip, Machine, Npu
 
 NO_CARD = "There is no NPU card on this server.\n"
 
 
 def key_value(key: str, value: object) -> str:
-    return "\t%s : %s" % (key.ljust(30), value)
+    return f"\t{key.ljust(30)} : {value}"
 
 
 def render_list(machine: Machine) -> str:
@@ -65,7 +63,7 @@ def _chip_row(npu: Npu, chip: Chip, family: str) -> str:
     return _columns([npu.npu_id, chip.chip_id, chip.logic_id, "Ascend " + chip.name])
 
 
-def _columns(values: List, pad_last: bool = False) -> str:
+def _columns(values: list, pad_last: bool = False) -> str:
     cells = [str(value).ljust(30) for value in values[:-1]]
     last = str(values[-1])
     return "\t" + " ".join(cells + [last.ljust(30) if pad_last else last])

@@ -14,7 +14,7 @@ import fcntl
 import json
 import os
 import tempfile
-from typing import Iterator, Optional
+from typing import Iterator
 
 from .model import Machine
 
@@ -50,21 +50,21 @@ def device_dir() -> str:
 
 
 def device_path(phy_id: int) -> str:
-    return os.path.join(device_dir(), "davinci%d" % phy_id)
+    return os.path.join(device_dir(), f"davinci{phy_id}")
 
 
-def load(directory: Optional[str] = None) -> Machine:
+def load(directory: str | None = None) -> Machine:
     """Read the machine. Raises ``NoState`` when there is none, ``ValueError`` when it is damaged."""
     path = os.path.join(directory or state_dir(), STATE_FILE)
     try:
         with open(path, encoding="utf-8") as handle:
             data = json.load(handle)
     except OSError as exc:
-        raise NoState("cannot read %s: %s" % (path, exc.strerror)) from exc
+        raise NoState(f"cannot read {path}: {exc.strerror}") from exc
     return Machine.from_dict(data)
 
 
-def save(machine: Machine, directory: Optional[str] = None) -> None:
+def save(machine: Machine, directory: str | None = None) -> None:
     """Write the machine atomically; readers see the old or the new state, never half of one."""
     directory = directory or state_dir()
     fd, temporary = tempfile.mkstemp(prefix=".state-", dir=directory)
@@ -83,7 +83,7 @@ def save(machine: Machine, directory: Optional[str] = None) -> None:
 
 
 @contextlib.contextmanager
-def changing(directory: Optional[str] = None) -> Iterator[Machine]:
+def changing(directory: str | None = None) -> Iterator[Machine]:
     """Read, let the caller change, and write back, alone: nothing is written when the body raises."""
     directory = directory or state_dir()
     lock = os.open(os.path.join(directory, ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)

@@ -12,7 +12,7 @@ import ipaddress
 import os
 import subprocess
 import tempfile
-from typing import Dict, Iterator, List, Optional, Tuple
+from typing import Iterator
 
 from .model import Chip, Machine, Roce
 
@@ -28,7 +28,7 @@ def assign(machine: Machine, network: str) -> None:
     """Give every port an address in ``network`` (a /16, such as 10.77.0.0/16). Raises ``ValueError``."""
     net = ipaddress.IPv4Network(network)
     if net.prefixlen > 16:
-        raise ValueError("RoCE network %s is smaller than a /16" % network)
+        raise ValueError(f"RoCE network {network} is smaller than a /16")
     router = str(net.network_address + 1)
     for chip, roce in ports(machine):
         roce.address = str(net.network_address + machine.node * 256 + FIRST_HOST + chip.phy_id)
@@ -38,14 +38,14 @@ def assign(machine: Machine, network: str) -> None:
         roce.switch_address = router
 
 
-def ports(machine: Machine) -> Iterator[Tuple[Chip, Roce]]:
+def ports(machine: Machine) -> Iterator[tuple[Chip, Roce]]:
     for npu in machine.present():
         for chip in npu.chips:
             if chip.roce is not None:
                 yield chip, chip.roce
 
 
-def addresses(interface: str = ROCE_INTERFACE) -> List[str]:
+def addresses(interface: str = ROCE_INTERFACE) -> list[str]:
     """IPv4 addresses of an interface, the node's own first; empty when there is no such interface."""
     done = _call(["ip", "-4", "-o", "addr", "show", "dev", interface])
     if done.returncode != 0:
@@ -63,7 +63,7 @@ def add_addresses(machine: Machine, interface: str = ROCE_INTERFACE) -> None:
 
 def add_address(roce: Roce, interface: str = ROCE_INTERFACE) -> None:
     prefix = ipaddress.IPv4Network("0.0.0.0/%s" % (roce.netmask or "255.255.0.0")).prefixlen
-    _must(["ip", "addr", "add", "%s/%d" % (roce.address, prefix), "dev", interface])
+    _must(["ip", "addr", "add", f"{roce.address}/{prefix}", "dev", interface])
 
 
 def remove_address(address: str, interface: str = ROCE_INTERFACE) -> None:
@@ -78,15 +78,15 @@ def apply_links(machine: Machine) -> None:
     rules = _call(["iptables", "-w", "-S"]).stdout.splitlines()
     for _chip, roce in ports(machine):
         for chain, side in (("INPUT", "-d"), ("OUTPUT", "-s")):
-            rule = [chain, side, "%s/32" % roce.address, "-j", "DROP"]
+            rule = [chain, side, f"{roce.address}/32", "-j", "DROP"]
             present = " ".join(["-A"] + rule) in rules
             if roce.address is not None and present != (roce.link != "UP"):
                 _must(["iptables", "-w", "-D" if present else "-I"] + rule)
 
 
-def conf_values(machine: Machine) -> Dict[str, str]:
+def conf_values(machine: Machine) -> dict[str, str]:
     """``/etc/hccn.conf``: settings by key; the number at the end of a key is the physical id."""
-    values: Dict[str, str] = {}
+    values: dict[str, str] = {}
     for chip, roce in ports(machine):
         for key, value in (
             ("address", roce.address),
@@ -95,17 +95,17 @@ def conf_values(machine: Machine) -> Dict[str, str]:
             ("gateway", roce.gateway),
         ):
             if value is not None:
-                values["%s_%d" % (key, chip.phy_id)] = value
+                values[f"{key}_{chip.phy_id}"] = value
         if roce.address is not None:
-            values["send_arp_status_%d" % chip.phy_id] = "1"
+            values[f"send_arp_status_{chip.phy_id}"] = "1"
         if roce.tls_switch:
-            values["tls_enable_%d" % chip.phy_id] = str(roce.tls_switch)
+            values[f"tls_enable_{chip.phy_id}"] = str(roce.tls_switch)
     return values
 
 
-def read_conf(path: str) -> Dict[str, str]:
+def read_conf(path: str) -> dict[str, str]:
     """Settings of ``hccn.conf``; empty when there is no file."""
-    values: Dict[str, str] = {}
+    values: dict[str, str] = {}
     with contextlib.suppress(FileNotFoundError), open(path, encoding="utf-8") as handle:
         for line in handle:
             key, sep, value = line.partition("=")
@@ -119,9 +119,9 @@ def write_conf(machine: Machine, path: str) -> None:
     update_conf(conf_values(machine), path)
 
 
-def update_conf(values: Dict[str, Optional[str]], path: str) -> None:
+def update_conf(values: dict[str, str | None], path: str) -> None:
     """Set (or with ``None`` remove) keys; every other line stays as it is."""
-    lines: List[str] = []
+    lines: list[str] = []
     left = dict(values)
     with contextlib.suppress(FileNotFoundError), open(path, encoding="utf-8") as handle:
         for line in handle.read().splitlines():
@@ -129,8 +129,8 @@ def update_conf(values: Dict[str, Optional[str]], path: str) -> None:
             if line.lstrip().startswith("#") or key not in values:
                 lines.append(line)
             elif left.get(key) is not None:
-                lines.append("%s=%s" % (key, left.pop(key)))
-    lines += ["%s=%s" % (key, value) for key, value in left.items() if value is not None]
+                lines.append(f"{key}={left.pop(key)}")
+    lines += [f"{key}={value}" for key, value in left.items() if value is not None]
     fd, temporary = tempfile.mkstemp(prefix=".hccn-", dir=os.path.dirname(os.path.abspath(path)))
     with os.fdopen(fd, "w", encoding="utf-8") as handle:
         handle.write("".join(line + "\n" for line in lines))
@@ -138,21 +138,19 @@ def update_conf(values: Dict[str, Optional[str]], path: str) -> None:
     os.replace(temporary, path)
 
 
-def _with_prefix(interface: str) -> List[str]:
+def _with_prefix(interface: str) -> list[str]:
     done = _call(["ip", "-4", "-o", "addr", "show", "dev", interface])
     return [line.split()[3] for line in done.stdout.splitlines() if len(line.split()) > 3]
 
 
-def _call(argv: List[str]) -> subprocess.CompletedProcess:
+def _call(argv: list[str]) -> subprocess.CompletedProcess:
     try:
-        return subprocess.run(
-            argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, check=False
-        )
+        return subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     except OSError as exc:
         return subprocess.CompletedProcess(argv, 127, stdout=str(exc))
 
 
-def _must(argv: List[str]) -> None:
+def _must(argv: list[str]) -> None:
     done = _call(argv)
     if done.returncode != 0:
-        raise WireError("%s failed with %d: %s" % (" ".join(argv), done.returncode, done.stdout.strip()))
+        raise WireError(f"{' '.join(argv)} failed with {done.returncode}: {done.stdout.strip()}")
