@@ -44,17 +44,18 @@ class NpuSmi:
 
     def info(self) -> Info:
         """``npu-smi info``"""
-        return self._ask(parse_info, "info")
+        return self.ask(parse_info, "info")
 
     def list(self) -> NpuList:
         """``npu-smi info -l``"""
-        return self._ask(parse_list, "info", "-l")
+        return self.ask(parse_list, "info", "-l")
 
     def mapping(self) -> Mapping:
         """``npu-smi info -m``"""
-        return self._ask(parse_mapping, "info", "-m")
+        return self.ask(parse_mapping, "info", "-m")
 
-    def _ask(self, parse, *arguments):
+    def ask(self, parse, *arguments):
+        """Run ``npu-smi ARGUMENTS`` and return what ``parse`` makes of its stdout."""
         done = run((self.path, *arguments), self.timeout, missing=_MISSING)
         try:
             if not done.stdout.strip():

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,12 +16,15 @@ import yaml
 
 CORPUS = Path(__file__).parents[2] / "fixtures" / "corpus"
 
-# Argument name -> what the file name of such a capture begins with.
+# Argument name -> regex of the names of such captures.
 KINDS = {
     "info_capture": "npu-smi__info__",
     "list_capture": "npu-smi__info_l__",
     "mapping_capture": "npu-smi__info_m__",
     "error_capture": "npu-smi__error__dcmi",
+    "topology_capture": "npu-smi__topo__(?!error)",
+    # What `info -t TYPE` prints in sections; (_chip) stands for a call with -c.
+    "query_capture": "npu-smi__(board|common|ecc|flash|health|memory|phyid-remap|power|proc-mem|product|temp|usages)_",
 }
 
 
@@ -38,19 +42,19 @@ def _index() -> tuple:
     return tuple(entries)
 
 
-def captures(beginning: str) -> list:
+def captures(pattern: str) -> list:
     return [
         Capture(Path(entry["file"]).stem, (CORPUS / entry["file"]).read_text(), entry["expect"])
         for entry in _index()
-        if Path(entry["file"]).name.startswith(beginning)
+        if re.match(pattern, Path(entry["file"]).name)
     ]
 
 
 def pytest_generate_tests(metafunc) -> None:
-    for argument, beginning in KINDS.items():
+    for argument, pattern in KINDS.items():
         if argument in metafunc.fixturenames:
-            found = captures(beginning)
-            assert found, f"no capture begins with {beginning}"
+            found = captures(pattern)
+            assert found, f"no capture is named like {pattern}"
             metafunc.parametrize(argument, found, ids=lambda capture: capture.name)
 
 

@@ -26,6 +26,8 @@ LAB = Path(__file__).parents[4] / "tests" / "lab"
 def machine(tmp_path, monkeypatch):
     """Make the state of a profile, and a program npu-smi that shows it. Answers a function that runs npusim."""
     monkeypatch.setenv("NPUSIM_STATE", str(tmp_path))
+    # Its users are looked for in /proc: a lab that runs on this host must not be seen.
+    monkeypatch.setenv("NPUSIM_DEV", str(tmp_path))
     monkeypatch.setenv("PYTHONPATH", str(LAB))
     tool = tmp_path / "npu-smi"
     tool.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m npusim npu-smi "$@"\n')
