@@ -64,9 +64,9 @@ lab-status: ## Show what runs
 test: lint sanity unit build molecule ## Everything CI runs
 
 test-all: test ## The same and every further scenario
-	@cd extensions && for scenario in molecule/*/molecule.yml; do \
+	@for scenario in extensions/molecule/*/molecule.yml; do \
 	  name=$$(basename "$$(dirname "$$scenario")"); \
-	  [ "$$name" = default ] || ../tests/tools/molecule.sh "$$name"; \
+	  [ "$$name" = default ] || tests/tools/molecule.sh "$$name"; \
 	done
 
 lint: $(DEV) ## ansible-lint (production), yamllint, ruff, shellcheck, changelog

@@ -12,5 +12,4 @@ scenario=$1
 shift
 # A scenario has a lab of its own, whatever lab the caller works with.
 export NPUOPS_LAB=molecule
-cd extensions
 exec molecule test --scenario-name "$scenario" --report "$@"
