@@ -33,6 +33,7 @@ _WORD = r"[0-9A-Za-z:.]+|-"
 _WORDS = r"[0-9A-Za-z](?:[^|]*[^|\s])?"
 _STATE = r"[A-Za-z]+(?: [A-Za-z]+)*|-"
 _ANY = r".*?"
+_OPTIONAL = r"\S*"
 
 # Titles of the chip table: (title, key, kind). Longer titles first where one begins another.
 _CHIP_TITLES = (
@@ -56,7 +57,7 @@ _PROCESS_TITLES = (
     ("NPU ID", "npu_id", _ID),
     ("NPU", "npu_id", _ID),
     ("Chip", "chip_id", _ID),
-    ("Process id in container", "extra", _INT),
+    ("Process id in container", "extra", _OPTIONAL),
     ("Process id", "pid", _ID),
     ("Process name", "name", _ANY),
     ("Process memory(MB)", "memory", _INT),
@@ -81,7 +82,9 @@ _KNOWN_HEADERS = (
 _BANNER = re.compile(r"npu-smi\s+(\S+)\s+Version:\s*(\S+)")
 _RULE = re.compile(r"[+|][-=+|]*[-=]{3}[-=+|]*")
 _IDLE = re.compile(r"No\s+running\s+processes\s+found\s+in\s+NPU\s+(\d+)")
-_ELISION = re.compile(r"\.{3,}|…")
+# Publishers leave out rows: "..." alone or in the cells of a row.
+_ELISION = re.compile(r"[|\s]*(?:\.{3,}|…)[|\s.…]*")
+_LOG = re.compile(r"\[(?:INFO|WARN|ERROR|DEBUG).*[^|]")
 
 
 @dataclass(frozen=True)
@@ -131,8 +134,9 @@ class Process:
 class Info:
     """``npu-smi info``. ``process_memory_unit`` is None when no process table was printed (nothing is known then).
 
-    ``warning`` is what was printed after the tables. ``notes`` is what came before them: log lines of preloaded
-    libraries. The versions are None in an excerpt without banner.
+    ``warning`` is what was printed after the first row of a table and belongs to none, and warnings before it.
+    ``notes`` are the other lines before it, logs of preloaded libraries. The versions are None in an excerpt without
+    banner.
     """
 
     npu_smi_version: str | None
@@ -184,6 +188,9 @@ def _split(lines) -> tuple:
     if not of_table:
         return lines, [], []
     before, table, after = lines[: of_table[0]], lines[of_table[0] : of_table[-1] + 1], lines[of_table[-1] + 1 :]
+    # Libraries preloaded into the tool may log at any time.
+    after = [entry for entry in table if _LOG.fullmatch(entry[1])] + after
+    table = [entry for entry in table if not _LOG.fullmatch(entry[1])]
     for number, line in after:
         if line.endswith("|") or line.startswith("+"):
             raise ParseError("this looks like a damaged row of a table", line, number)
@@ -270,14 +277,13 @@ class _Reader:
             at = self.process_row.index_of("name")
             cells = cells[:at] + ["|".join(cells[at : at + surplus + 1])] + cells[at + surplus + 1 :]
         values = self.process_row.values(cells, line, number)
-        extra = values.get("extra")
         return Process(
             npu_id=values["npu_id"],
             chip_id=values.get("chip_id"),
             pid=values["pid"],
             name=values["name"],
             memory=values["memory"],
-            extra=None if extra is None else str(extra),
+            extra=values.get("extra"),
         )
 
     def finish(self, warning, notes) -> Info:

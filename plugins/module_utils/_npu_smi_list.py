@@ -36,7 +36,7 @@ class MappingRow:
     """One chip, or one ``Mcu``, of ``npu-smi info -m``. What has no column, or shows ``-``, is None."""
 
     npu_id: int
-    chip_id: int
+    chip_id: int | None
     name: str
     logic_id: int | None = None
     phy_id: int | None = None
@@ -140,15 +140,11 @@ def _mapping_row(columns, words, line, number) -> MappingRow:
     for key in set(values) - {"name"}:
         if re.fullmatch(r"\d+", values[key]):
             values[key] = int(values[key])
-        elif absent(values[key]) and key not in ("npu_id", "chip_id"):
+        elif absent(values[key]) and key != "npu_id":
             values[key] = None
         else:
             raise ParseError(f"{values[key]!r} is no {key}", line, number)
-    row = MappingRow(**values)
-    ids = [key for key in ("logic_id", "phy_id") if key in columns]
-    if not row.is_mcu and any(getattr(row, key) is None for key in ids):
-        raise ParseError("only an Mcu has no ids", line, number)
-    return row
+    return MappingRow(**values)
 
 
 def parse_list(text: str) -> NpuList:

@@ -100,6 +100,27 @@ def test_lines_around_the_table():
     assert info.chips == parse_info(HBM).chips
 
 
+def test_log_lines_inside_the_table_cost_nothing():
+    lines = HBM.splitlines()
+    lines.insert(7, "[WARN limiter] slow")
+    assert parse_info("\n".join(lines)).chips == parse_info(HBM).chips
+    assert parse_info("\n".join(lines)).warning == "[WARN limiter] slow"
+
+
+@pytest.mark.parametrize("dots", ["...", "......", "…", "| ...   | ...  | ...   |"])
+def test_rows_left_out_by_a_publisher(dots):
+    lines = HBM.splitlines()
+    lines.insert(9, dots)
+    assert parse_info("\n".join(lines)).chips == parse_info(HBM).chips
+
+
+@pytest.mark.parametrize(("cell", "extra"), [("233937", "233937"), ("NA", None), ("-", None), ("", None)])
+def test_process_id_in_container(cell, extra):
+    text = HBM.replace("Process memory(MB)      |", "Process memory(MB)  | Process id in container |")
+    text = text.replace("113                     |", f"113  | {cell} |")
+    assert parse_info(text).processes[0].extra == extra
+
+
 def test_carriage_returns_colours_and_indents_do_not_matter():
     dressed = "".join(f"\x1b[0m\t{line}  \r\n" for line in HBM.splitlines())
     assert parse_info(dressed) == parse_info(HBM)
@@ -237,6 +258,7 @@ def test_garbled_output_raises_nothing_else(info_capture_by_number, data):
         assert str(error)
 
 
+@several
 @given(st.text())
 def test_any_text_raises_nothing_else(text):
     with pytest.raises(_npu_smi.NpuSmiError):

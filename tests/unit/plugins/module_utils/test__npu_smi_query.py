@@ -214,6 +214,7 @@ def test_cut_output_is_an_error_or_whole_chips(cut):
 
 
 @pytest.mark.parametrize("kind", ["usages", "health", "proc-mem", "board"])
+@settings(deadline=None)
 @given(text=st.text() | st.lists(st.sampled_from([*OPENING.splitlines(), ": x", "Chip Name : mcu", ""])).map("\n".join))
 def test_any_text_raises_nothing_else(kind, text):
     try:
