@@ -249,7 +249,7 @@ def test_cut_line_is_an_error_or_changes_nothing(info_capture_by_number, data):
 def test_garbled_output_raises_nothing_else(info_capture_by_number, data):
     info_capture = info_capture_by_number(data.draw(NUMBER))
     text = list(info_capture.text)
-    for _ in range(data.draw(st.integers(min_value=1, max_value=5))):
+    for _change in range(data.draw(st.integers(min_value=1, max_value=5))):
         at = data.draw(st.integers(min_value=0, max_value=len(text) - 1))
         text[at] = data.draw(st.sampled_from("|+-=/ :.0A9\n\t\x00é") | st.characters())
     try:

@@ -21,7 +21,7 @@ B4 = "910B4__25_0_rc1_1__jekyll"
 @pytest.fixture
 def run_module(capsys, monkeypatch):
     """Run the module with the arguments given; answers what it printed. ``/dev`` shows no NPU."""
-    monkeypatch.setattr(npu_info, "device_nodes", lambda: frozenset())
+    monkeypatch.setattr(npu_info, "device_nodes", frozenset)
 
     def run(**arguments) -> dict:
         with patch_module_args(arguments), pytest.raises(SystemExit):
