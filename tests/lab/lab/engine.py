@@ -83,10 +83,12 @@ def ensure() -> str:
     if reason:
         raise LabError(reason)
     if not shutil.which("dockerd") or not shutil.which("docker"):
-        with Step("install docker.io") as step:
+        before = _kernel_settings()
+        with Step("install docker.io"):
             install("docker.io")
-            step.note = "installed"
-    version, _error = answer()  # a package's own start, where systemd runs
+        if answer()[0]:  # where systemd runs, the package starts it
+            _record("systemd", before)
+    version, _error = answer()
     if not version:
         with Step("start the Docker engine"):
             _start()
@@ -123,12 +125,12 @@ def need(command: str, package: str) -> None:
 
 def _start() -> None:
     """Start the engine and record that we did, with the kernel settings it will change."""
-    before = {"ip_forward": IP_FORWARD.read_text().strip(), "forward_policy": _forward_policy()}
-    ENGINE_DIR.mkdir(parents=True, exist_ok=True)
+    before = _kernel_settings()
     if host.systemd_runs():
-        RECORD.write_text(json.dumps({"mode": "systemd", **before}))
+        _record("systemd", before)
         run(["systemctl", "start", "docker.service"], timeout=120)
         return
+    ENGINE_DIR.mkdir(parents=True, exist_ok=True)
     LOG_DIR.mkdir(parents=True, exist_ok=True)
     with open(LOG_DIR / DOCKERD_LOG, "ab") as sink:
         daemon = subprocess.Popen(
@@ -139,7 +141,7 @@ def _start() -> None:
             start_new_session=True,
             cwd="/",
         )
-    RECORD.write_text(json.dumps({"mode": "process", "pid": daemon.pid, "ticks": _ticks(daemon.pid), **before}))
+    _record("process", before, pid=daemon.pid, ticks=_ticks(daemon.pid))
 
     def answers() -> bool:
         if daemon.poll() is not None:
@@ -148,6 +150,17 @@ def _start() -> None:
         return bool(answer()[0])
 
     wait_for(f"dockerd to answer (log: {LOG_DIR / DOCKERD_LOG})", answers, seconds=60)
+
+
+def _record(mode: str, before: dict[str, str], **process: int) -> None:
+    """Remember that the engine runs because of us, as a ``process`` or a unit of ``systemd``, and what to restore."""
+    ENGINE_DIR.mkdir(parents=True, exist_ok=True)
+    RECORD.write_text(json.dumps({"mode": mode, **process, **before}) + "\n")
+
+
+def _kernel_settings() -> dict[str, str]:
+    """What an engine changes when it starts."""
+    return {"ip_forward": IP_FORWARD.read_text().strip(), "forward_policy": _forward_policy()}
 
 
 def _ticks(pid: int) -> int:

@@ -135,7 +135,7 @@ def _bootstrap(tarball: Path, sources: str) -> None:
         options = [f"--aptopt={line.rstrip(';')}" for line in host.host_apt_options().splitlines()]
         run(
             ["mmdebstrap", "--variant=minbase", f"--include={PACKAGES}", f"--keyring={keyring}", *options,
-             f"--dpkgopt={IMAGES_DIR / 'base' / 'dpkg-excludes'}", "bookworm", str(tarball), *sources.splitlines()],
+             f"--dpkgopt={IMAGES_DIR / 'base' / 'dpkg.cfg'}", "bookworm", str(tarball), *sources.splitlines()],
             log="images.log", timeout=900,
         )  # fmt: skip
         return
