@@ -147,7 +147,7 @@ class Api:
             else:
                 raise _invalid("string_type", "prompt", "Input should be a valid string")
             jobs.append(self._job(body, prompt, said, body.get("max_tokens", COMPLETION_TOKENS), COMPLETION_TOKENS))
-        return await self._answer(body, jobs, _Completion([job.said if body.get("echo") else "" for job in jobs]))
+        return await self._answer(body, jobs, _Completion(body.get("echo") is True))
 
     def _body(self, request: Request, needed: str) -> dict[str, Any]:
         """The JSON object of a request, its model known and the needed key in it."""
@@ -226,7 +226,7 @@ class Api:
         for index, job in enumerate(jobs):
             pieces = [item async for item in self._engine.generate(job)]
             made += len(pieces)
-            choices.append(form.choice(index, "".join(text for text, _reason in pieces), pieces[-1][1]))
+            choices.append(form.choice(index, job, "".join(text for text, _reason in pieces), pieces[-1][1]))
         return Response.of({**head, "choices": choices, "usage": _usage(jobs, copies, made)})
 
     async def _events(self, jobs: list[Job], form: _Form, head: dict[str, Any], usage: bool) -> AsyncIterator[bytes]:
@@ -234,7 +234,7 @@ class Api:
         made = 0
         try:
             for index, job in enumerate(jobs):
-                for first in form.opening(index):
+                for first in form.opening(index, job):
                     yield _event({**head, "choices": [first]})
                 # Closed at once when the client goes away, so that the job counts as aborted and frees its place.
                 async with contextlib.aclosing(self._engine.generate(job)) as pieces:
@@ -257,27 +257,28 @@ class _Form:
         name = f"{self.prefix}-{uuid.uuid4().hex}"
         return {"id": name, "object": self.object, "created": int(time.time()), "model": model}
 
-    def opening(self, index: int) -> list[dict[str, Any]]:
+    def opening(self, index: int, job: Job) -> list[dict[str, Any]]:
+        """Chunks before the first token."""
         raise NotImplementedError
 
     def chunk(self, index: int, text: str, reason: str | None) -> dict[str, Any]:
         raise NotImplementedError
 
-    def choice(self, index: int, text: str, reason: str | None) -> dict[str, Any]:
+    def choice(self, index: int, job: Job, text: str, reason: str | None) -> dict[str, Any]:
         raise NotImplementedError
 
 
 class _Chat(_Form):
     object, chunk_object, prefix = "chat.completion", "chat.completion.chunk", "chatcmpl"
 
-    def opening(self, index: int) -> list[dict[str, Any]]:
+    def opening(self, index: int, job: Job) -> list[dict[str, Any]]:
         delta = {"role": "assistant", "content": ""}
         return [{"index": index, "delta": delta, "logprobs": None, "finish_reason": None}]
 
     def chunk(self, index: int, text: str, reason: str | None) -> dict[str, Any]:
         return {"index": index, "delta": {"content": text}, "logprobs": None, "finish_reason": reason}
 
-    def choice(self, index: int, text: str, reason: str | None) -> dict[str, Any]:
+    def choice(self, index: int, job: Job, text: str, reason: str | None) -> dict[str, Any]:
         message = {"role": "assistant", "content": text, "refusal": None, "tool_calls": []}
         return {"index": index, "message": message, "logprobs": None, "finish_reason": reason, "stop_reason": None}
 
@@ -285,19 +286,18 @@ class _Chat(_Form):
 class _Completion(_Form):
     object, chunk_object, prefix = "text_completion", "text_completion", "cmpl"
 
-    def __init__(self, echoes: list[str]) -> None:
-        """:param echoes: what to put before each reply (the prompts when `echo` is asked for)"""
-        self._echoes = echoes
+    def __init__(self, echo: bool) -> None:
+        """:param echo: put the prompt before the reply"""
+        self._echo = echo
 
-    def opening(self, index: int) -> list[dict[str, Any]]:
-        echo = self._echoes[index % len(self._echoes)]
-        return [self.chunk(index, echo, None)] if echo else []
+    def opening(self, index: int, job: Job) -> list[dict[str, Any]]:
+        return [self.chunk(index, job.said, None)] if self._echo else []
 
     def chunk(self, index: int, text: str, reason: str | None) -> dict[str, Any]:
         return {"index": index, "text": text, "logprobs": None, "finish_reason": reason, "stop_reason": None}
 
-    def choice(self, index: int, text: str, reason: str | None) -> dict[str, Any]:
-        return self.chunk(index, self._echoes[index % len(self._echoes)] + text, reason)
+    def choice(self, index: int, job: Job, text: str, reason: str | None) -> dict[str, Any]:
+        return self.chunk(index, (job.said if self._echo else "") + text, reason)
 
 
 def _invalid(kind: str, key: str, text: str) -> ApiError:

@@ -51,15 +51,24 @@ class EngineConfig:
         """NPUs of the whole service."""
         return self.world_size * self.data
 
+    @property
+    def weights_mb(self) -> float:
+        """One worker's part of the weights on disk."""
+        return model_bytes(self.model) / self.world_size / 2**20
+
+    @property
+    def exact_mb(self) -> int | None:
+        """MiB a worker takes when `--kv-cache-memory-bytes` is given; None when the utilization decides."""
+        if self.kv_cache_bytes is None:
+            return None
+        return int(self.weights_mb + OVERHEAD_MB + self.kv_cache_bytes / 2**20)
+
     def kv_tokens(self, claims: list[Claim]) -> int:
         """Tokens the KV cache holds, over all data-parallel engines.
 
         :raises ValueError: nothing is left for the cache, or less than one request of max_model_len needs
         """
-        weights_mb = model_bytes(self.model) / self.world_size / 2**20
-        free_mb = min(claim.held_mb for claim in claims) - weights_mb - OVERHEAD_MB
-        if self.kv_cache_bytes is not None:
-            free_mb = self.kv_cache_bytes / 2**20
+        free_mb = min(claim.held_mb for claim in claims) - self.weights_mb - OVERHEAD_MB
         if free_mb <= 0:
             raise ValueError(
                 "No available memory for the cache blocks. "

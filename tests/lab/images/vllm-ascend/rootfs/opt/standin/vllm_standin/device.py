@@ -91,15 +91,15 @@ def _driver() -> Any:
 class Npu:
     """An open NPU with the share of HBM that vLLM reserves at start."""
 
-    def __init__(self, rank: int, logic_id: int, utilization: float, kv_cache_bytes: int | None = None) -> None:
+    def __init__(self, rank: int, logic_id: int, utilization: float, exact_mb: int | None = None) -> None:
         """Open the device and take HBM.
 
         :param rank: the worker's rank in the whole service
         :param logic_id: the NPU as this container counts
         :param utilization: `--gpu-memory-utilization`
-        :param kv_cache_bytes: `--kv-cache-memory-bytes`; the free memory is then not checked at start, as in vLLM
+        :param exact_mb: take so many MiB instead, as when `--kv-cache-memory-bytes` says how much
         :raises ImportError: the driver's library is not there
-        :raises RuntimeError: no such NPU, or the driver refuses it
+        :raises RuntimeError: no such NPU, or the driver refuses it, or not even `exact_mb` is free
         :raises ValueError: less HBM is free than `utilization` asks for (vLLM's text)
         """
         driver = _driver()
@@ -107,8 +107,8 @@ class Npu:
         self._device = driver.open_device(phy_id)
         usable = int(self._device.hbm_total_mb * USABLE_HBM)
         free = min(self._device.hbm_free_mb, usable)
-        wanted = int(usable * utilization)
-        if kv_cache_bytes is None and free < wanted:
+        wanted = int(usable * utilization) if exact_mb is None else exact_mb
+        if exact_mb is None and free < wanted:
             self._device.close()
             raise ValueError(
                 f"Free memory on device ({free / MIB_PER_GIB:.2f}/{usable / MIB_PER_GIB:.2f} GiB) on startup is less "

@@ -111,9 +111,9 @@ class Engine:
     def _count_prefix(self, prompt: tuple[str, ...]) -> None:
         if self._prefix is None:
             return
-        size, hits, hitting = self.config.block_size, 0, True
+        size, hits, hitting, block = self.config.block_size, 0, True, 0
         for end in range(size, len(prompt) + 1, size):
-            block = hash(prompt[:end])
+            block = hash((block, prompt[end - size : end]))
             hitting = hitting and block in self._prefix
             hits += size if hitting else 0
             self._prefix[block] = None

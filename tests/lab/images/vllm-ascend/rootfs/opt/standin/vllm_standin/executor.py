@@ -71,7 +71,7 @@ class LocalExecutor(Executor):
                 "rank": rank,
                 "logic_id": visible[rank],
                 "utilization": config.utilization,
-                "kv_cache_bytes": config.kv_cache_bytes,
+                "exact_mb": config.exact_mb,
                 "name": "VLLM::EngineCore" if config.executor == "uni" else f"VLLM::Worker_TP{rank % config.tensor}",
             }
             with contextlib.suppress(BrokenPipeError):  # it ended already; its answer says why

@@ -36,10 +36,10 @@ class _Worker:
         self._ended = threading.Event()
         self._npu: Npu | None = None
 
-    def claim(self, rank: int, utilization: float, kv_cache_bytes: int | None) -> dict[str, Any]:
+    def claim(self, rank: int, utilization: float, exact_mb: int | None) -> dict[str, Any]:
         """Open the NPU that Ray gave this actor."""
         logic_id = int(ray.get_runtime_context().get_accelerator_ids()[DEVICE_KEY][0])
-        self._npu = Npu(rank, logic_id, utilization, kv_cache_bytes)
+        self._npu = Npu(rank, logic_id, utilization, exact_mb)
         return self._npu.claim.as_dict()
 
     def run(self) -> None:
@@ -185,8 +185,7 @@ class RayExecutor(Executor):
             )
         config = self._config
         answers = [
-            actor.claim.remote(rank, config.utilization, config.kv_cache_bytes)
-            for rank, actor in enumerate(self._actors)
+            actor.claim.remote(rank, config.utilization, config.exact_mb) for rank, actor in enumerate(self._actors)
         ]
         try:
             claims = [Claim(**answer) for answer in ray.get(answers)]
@@ -211,7 +210,8 @@ class RayExecutor(Executor):
         if not ray.is_initialized():
             return
         closing = [actor.close.remote() for actor in self._actors]
-        ray.wait(closing, num_returns=len(closing), timeout=1) if closing else None
+        if closing:
+            ray.wait(closing, num_returns=len(closing), timeout=1)
         for actor in self._actors:
             ray.kill(actor)
         if self._group is not None:

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Sequence
@@ -25,7 +26,7 @@ from .metrics import Metrics
 from .options import SUBCOMMANDS, build_parser, not_here, parse
 from .release import Release, load_release
 from .speech import Speaker
-from .web import Request, Server
+from .web import Request, Server, bind
 
 LOAD_SECONDS = float(os.environ.get("NPUOPS_STANDIN_LOAD_SECONDS", "1"))
 DEAD_SECONDS = 2  # a dead engine is shown by /health for so long before the server ends
@@ -46,6 +47,7 @@ def serve(args: argparse.Namespace, release: Release) -> int:
     """Run until SIGTERM (0) or until a worker is lost (1).
 
     :raises ValueError, RuntimeError: the engine cannot start (vLLM's texts)
+    :raises OSError: the port is taken; found out before the NPUs are
     """
     set_up("APIServer")
     logger.info("vLLM API server version %s", release.version)
@@ -59,6 +61,7 @@ def serve(args: argparse.Namespace, release: Release) -> int:
         *(release.version, config.model, config.names[0], config.tensor, config.pipeline, config.data, config.executor),
     )
     signal.signal(signal.SIGTERM, _stop_early)
+    bound = bind(args.host, args.port)
     executor = make_executor(config, release)
     try:
         began = time.monotonic()
@@ -66,7 +69,7 @@ def serve(args: argparse.Namespace, release: Release) -> int:
         kv_tokens = config.kv_tokens(claims)
         time.sleep(LOAD_SECONDS)
         _log_start(config, claims, kv_tokens, time.monotonic() - began)
-        return asyncio.run(_run(args, config, release, executor, claims, kv_tokens))
+        return asyncio.run(_run(args, config, release, executor, claims, kv_tokens, bound))
     except EngineFailed as error:
         logger.error("EngineCore failed to start.")
         logger.error("%s", error)
@@ -105,6 +108,7 @@ async def _run(
     executor: Executor,
     claims: list[Claim],
     kv_tokens: int,
+    bound: socket.socket,
 ) -> int:
     cache = {
         "block_size": str(config.block_size),
@@ -125,16 +129,12 @@ async def _run(
     server = Server(Api(engine, settings), log)
     web_logger.info("Started server process [%d]", os.getpid())
     web_logger.info("Waiting for application startup.")
-    try:
-        port = await server.listen(args.host, args.port)
-    except OSError as error:
-        web_logger.error("%s", error)
-        return 1
-    web_logger.info("Application startup complete.")
-    web_logger.info("Uvicorn running on http://%s:%d (Press CTRL+C to quit)", args.host or "0.0.0.0", port)
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    await server.listen(bound)
+    web_logger.info("Application startup complete.")
+    web_logger.info("Uvicorn running on http://%s:%d (Press CTRL+C to quit)", *bound.getsockname()[:2])
     watch = asyncio.create_task(_watch(executor, engine))
     await asyncio.wait([watch, asyncio.create_task(stopped.wait())], return_when=asyncio.FIRST_COMPLETED)
     if watch.done():

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -43,6 +44,21 @@ class Response:
     @classmethod
     def of(cls, value: Any, status: int = 200) -> Response:
         return cls(status, json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode())
+
+
+def bind(host: str | None, port: int) -> socket.socket:
+    """A bound socket that does not listen yet: clients are refused, and so is a second server, at once.
+
+    :raises OSError: the port is taken, or the address is not this machine's
+    """
+    bound = socket.socket(socket.AF_INET6 if host and ":" in host else socket.AF_INET)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host or "", port))
+    except OSError:
+        bound.close()
+        raise
+    return bound
 
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -137,13 +153,9 @@ class Server:
         self._connections: set[asyncio.Task[None]] = set()
         self._busy: set[asyncio.Task[None]] = set()
 
-    async def listen(self, host: str | None, port: int) -> int:
-        """Start listening; port 0 takes a free one. Returns the port.
-
-        :raises OSError: the port is taken
-        """
-        self._server = await asyncio.start_server(self._serve, host, port, limit=MAX_HEADER)
-        return self._server.sockets[0].getsockname()[1]
+    async def listen(self, bound: socket.socket) -> None:
+        """Start listening on a bound socket."""
+        self._server = await asyncio.start_server(self._serve, sock=bound, limit=MAX_HEADER)
 
     async def close(self, grace: float) -> None:
         """Stop listening, give requests under way `grace` seconds, then cut them off."""

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A worker process of the `mp` executor: `python3 -m vllm_standin.worker`.
 
-Reads one JSON object on stdin (rank, logic_id, utilization, kv_cache_bytes, name), answers with one JSON line on
+Reads one JSON object on stdin (rank, logic_id, utilization, exact_mb, name), answers with one JSON line on
 stdout (`claim` or `error`) and then holds the NPU until stdin closes, which also happens when the parent dies.
 """
 
