@@ -22,12 +22,13 @@ def main(arguments: list[str]) -> int:
     if not arguments:
         print(__doc__, file=sys.stderr)
         return 2
-    command = ["ansible-playbook", "--check", "--diff", *arguments]
-    # The recap as data: text is coloured, wrapped and reworded between releases. No other callback may write to stdout.
-    env = {**os.environ, "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json", "ANSIBLE_CALLBACKS_ENABLED": ""}
+    command = [sys.executable, "-m", "ansible", "playbook", "--check", "--diff", *arguments]
+    # The recap as data: text is coloured, wrapped and reworded between releases.
+    env = {**os.environ, "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json"}
     run = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=env, check=False)
     try:
-        report = json.loads(run.stdout[run.stdout.index("{") :])
+        # Callbacks that print times write behind it.
+        report, _end = json.JSONDecoder().raw_decode(run.stdout, run.stdout.index("{"))
     except ValueError:
         print(f"{' '.join(command)} ended with {run.returncode} and no report:\n{run.stdout}", file=sys.stderr)
         return 2
