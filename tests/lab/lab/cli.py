@@ -11,9 +11,9 @@ import sys
 import time
 
 from lab import cluster, engine, faults, images, plan
-from lab.common import LabError, exclusive, say
+from lab.common import STATE_DIR, LabError, exclusive, plural, say
 
-PROFILE_HELP = "server model of the nodes (default: that of the lab as it is, else atlas-800i-a2-64g)"
+PROFILE_HELP = f"server model of the nodes (default: that of the lab as it is, else {plan.DEFAULT_PROFILE})"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -94,8 +94,9 @@ def _up(options: argparse.Namespace) -> int:
     profile = _profile(options.profile)
     with exclusive():
         engine.ensure()
+        cluster.check_foreign(options.lab)
         lab = cluster.up(options.lab, options.nodes, profile, images.ensure())
-    say(f"lab {lab.name}: {len(lab.nodes)} nodes {lab.profile} are up ({time.monotonic() - start:.1f} s)")
+    say(f"lab {lab.name}: {plural(len(lab.nodes), 'node')} {lab.profile} up ({time.monotonic() - start:.1f} s)")
     for node in lab.nodes:
         say(f"    {node.name:8} {node.mgmt_ip:14} RoCE {node.roce_ip}")
     return 0
@@ -104,11 +105,11 @@ def _up(options: argparse.Namespace) -> int:
 def _down(options: argparse.Namespace) -> int:
     plan.check_name(options.lab)
     with exclusive():
-        if not engine.answer()[0]:
-            leftovers = plan.names() if options.all else [name for name in plan.names() if name == options.lab]
-            if leftovers:
-                engine.ensure()  # its containers come back with it, so it must run for them to be removed
-        if engine.answer()[0]:
+        running = bool(engine.answer()[0])
+        if not running and (plan.names() if options.all else (STATE_DIR / options.lab).exists()):
+            engine.ensure()  # its containers come back with it, so it must run for them to be removed
+            running = True
+        if running:
             names = cluster.all_names() if options.all else [options.lab]
             removed = [name for name in names if cluster.down(name)]
             if not removed:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from lab import engine, files, host, images, plan
-from lab.common import ROOT, STATE_DIR, LabError, Step, docker, run, wait_for, warn
+from lab.common import ROOT, STATE_DIR, LabError, Step, docker, plural, run, wait_for, warn
 from lab.plan import Lab, Node
 
 BOOT_SECONDS = 120
@@ -49,50 +49,55 @@ def objects(kind: str, lab: str | None = None) -> list[str]:
     return sorted(docker(kind, "ls", *everything, *labels, "--format", form).stdout.split())
 
 
-def check_foreign(lab: Lab) -> None:
+def check_foreign(name: str) -> None:
     """Refuse when another checkout has a lab of that name: names of containers are the engine's, not ours."""
     form = '{{.Label "npuops.root"}}'
-    listing = docker("container", "ls", "-a", "--filter", f"label=npuops.lab={lab.name}", "--format", form).stdout
+    listing = docker("container", "ls", "-a", "--filter", f"label=npuops.lab={name}", "--format", form).stdout
     others = sorted({line for line in listing.splitlines() if line and line != str(ROOT)})
     if others:
         raise LabError(
-            f"lab {lab.name} already runs from {others[0]}: run `make lab-down` there, or use another name (LAB=…)."
+            f"lab {name} already runs from {others[0]}: run `make lab-down` there, or use another name (LAB=…)."
         )
 
 
-def wanted_lab(name: str, nodes: int | None, profile: str | None) -> tuple[Lab, Lab | None]:
-    """``(lab asked for, lab as recorded)``; nodes and profile default to the recorded ones, then 2 and 800I A2."""
+def wanted_lab(name: str, nodes: int | None, profile: str | None) -> Lab:
+    """The lab asked for: nodes and profile default to those it has, then to 2 and an Atlas 800I A2.
+
+    While its networks exist it keeps their addresses; without them free ones are chosen.
+    """
     old = plan.load(name)
-    if old:
-        lab = dataclasses.replace(old, profile=profile or old.profile)
-        return lab.with_nodes(plan.check_nodes(nodes or len(old.nodes))), old
-    networks = docker("network", "ls", "-q").stdout.split()
+    count = plan.check_nodes(nodes or (len(old.nodes) if old else 2))
+    profile = profile or (old.profile if old else plan.DEFAULT_PROFILE)
+    if old and objects("network", name):
+        return dataclasses.replace(old, profile=profile).with_nodes(count)
+    networks = inspect("network", *docker("network", "ls", "-q").stdout.split())
+    ours = {f"npuops-{name}-mgmt", f"npuops-{name}-roce"}
     taken = [
         pool["Subnet"]
-        for network in inspect("network", *networks).values()
-        if network["Name"] not in (f"npuops-{name}-mgmt", f"npuops-{name}-roce")
+        for network in networks.values()
         for pool in network["IPAM"]["Config"] or []
+        if network["Name"] not in ours
     ]
-    if not objects("network", name):
-        taken += host.routed_networks()
+    # Routes of networks this lab left behind are no obstacle: they are made anew.
+    left = [pool["Subnet"] for kind in ours & set(networks) for pool in networks[kind]["IPAM"]["Config"] or []]
+    taken += [route for route in host.routed_networks() if route not in left]
     mgmt, roce = plan.choose_subnets(taken)
-    lab = Lab(name, profile or "atlas-800i-a2-64g", mgmt, roce)
-    return lab.with_nodes(plan.check_nodes(nodes or 2)), None
+    return Lab(name, profile, mgmt, roce).with_nodes(count)
 
 
 def up(name: str, nodes: int | None, profile: str | None, image_ids: dict[str, str]) -> Lab:
     """Make the lab exist as asked for; nodes whose making has changed are made anew, others stay untouched."""
-    lab, _old = wanted_lab(name, nodes, profile)
-    check_foreign(lab)
+    lab = wanted_lab(name, nodes, profile)
     plan.save(lab)
     _ensure_key(lab)
     networks = _ensure_networks(lab)
     _ensure_registry(lab, image_ids[images.REGISTRY], networks["mgmt"])
     fresh = _ensure_nodes(lab, image_ids[images.NODE], networks)
-    with Step(f"wait for systemd and SSH on {len(lab.nodes)} nodes"):
+    with Step(f"wait for systemd and SSH on {plural(len(lab.nodes), 'node')}"):
         keys = dict(each(lambda node: (node.mgmt_ip, _wait_booted(lab, node, node in fresh)), lab.nodes))
         lab.known_hosts.write_text("".join(f"{address} {key}\n" for address, key in keys.items()))
         each(lambda node: _wait_ssh(lab, node), lab.nodes)
+    images.prune()
     return lab
 
 
@@ -256,12 +261,13 @@ def down(name: str) -> bool:
     if not (containers or networks or volumes or folder.exists()):
         return False
     with Step(f"remove lab {name}") as step:
-        step.note = f"({len(containers)} containers, {len(networks)} networks, {len(volumes)} volumes)"
+        step.note = f"({plural(len(containers), 'container')}, {plural(len(networks), 'network')}, {plural(len(volumes), 'volume')})"
         each(_remove_node, containers)
         each(lambda network: docker("network", "rm", network), networks)
         for volume in objects("volume", name):
             docker("volume", "rm", "-f", volume)
         shutil.rmtree(folder, ignore_errors=True)
+        images.prune()
     return True
 
 
@@ -293,7 +299,7 @@ def status(name: str) -> list[list[str]]:
             script = "systemctl is-system-running; docker ps -q 2>/dev/null | wc -l; command -v docker || echo"
             done = docker("exec", lab.container(node), "sh", "-c", script, check=False, timeout=30)
             systemd, count, path = [*done.stdout.splitlines(), "", "", ""][:3]
-            inner = f"{count} containers" if path else "no engine"
+            inner = plural(int(count or 0), "container") if path else "no engine"
         return [node.name, lab.profile, state, systemd, node.mgmt_ip, node.roce_ip, inner]
 
     return each(row, lab.nodes)

@@ -80,6 +80,11 @@ def docker(*args: str, **options) -> subprocess.CompletedProcess[str]:
     return run(["docker", *args], **options)
 
 
+def plural(count: int, noun: str) -> str:
+    """``2 nodes``, ``1 node``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def say(text: str) -> None:
     print(text, flush=True)
 

@@ -205,6 +205,7 @@ def stop() -> str:
             if _ticks(record["pid"]) == record["ticks"]:
                 raise LabError(f"dockerd (pid {record['pid']}) did not end within 60 s of SIGTERM.")
         else:
+            RECORD.unlink()
             return "the Docker engine that answers is not the one started from here; it stays"
         _forget(record)
     return "the Docker engine is stopped"

@@ -266,6 +266,11 @@ def wait_registry(address: str) -> None:
     wait_for(f"the registry at {address}", answers, seconds=20, interval=0.1)
 
 
+def prune() -> None:
+    """Remove images of ours that a newer build has replaced and no container uses."""
+    docker("image", "prune", "--force", "--filter", f"label={HASH_LABEL}", check=False)
+
+
 def show(ids: dict[str, str]) -> None:
     for name, image_id in ids.items():
         say(f"    {name:20} {image_id.removeprefix('sha256:')[:12]}")

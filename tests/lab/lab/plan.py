@@ -14,6 +14,7 @@ from pathlib import Path
 
 from lab.common import ROOT, STATE_DIR, LabError
 
+DEFAULT_PROFILE = "atlas-800i-a2-64g"
 MAX_NODES = 64
 SUBNET_CHOICES = 64
 RESERVED = ("cache", "engine", "lock", "log", "push")
