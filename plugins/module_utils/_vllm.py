@@ -16,8 +16,14 @@ _RELEASE_IMAGE = re.compile(r".*/vllm-ascend:v\d+\.\d+\.\d+(\.post\d+|rc\d+)?$")
 
 
 def image_for(image, suffix):
-    """The image for a chip family: an upstream release tag gets the family's suffix, any other name stays as it is."""
-    return image + suffix if _RELEASE_IMAGE.match(image) else image
+    """The image for a chip family: an upstream release tag gets the family's suffix, any other name stays as it is.
+
+    :arg suffix: see C(_npu_model.image_suffix); None when upstream builds no image for the chip.
+    :returns: the image, or None when there is no upstream image.
+    """
+    if not _RELEASE_IMAGE.match(image):
+        return image
+    return None if suffix is None else image + suffix
 
 
 def flags(args):

@@ -153,7 +153,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._npu_model import image_suffix
 from ..module_utils._placement import Node, chips_by_npu, host_views, management_address, place
-from ..module_utils._services import check_served
+from ..module_utils._services import Problem, check_served
 from ..module_utils._vllm import image_for, serve_command
 
 
@@ -185,6 +185,10 @@ def main():
     for service in placed:
         image = module.params["images"].get(service["engine"])
         service["image"] = image_for(image, image_suffix(service["chip"])) if image else None
+        if image and service["image"] is None:
+            problems.append(Problem(service["head"], "service '%s'" % service["name"],
+                                    "upstream has no vLLM-Ascend image for chip %s" % service["chip"],
+                                    "name an image of your own with vllm_image"))
         complete = service["engine"] == "vllm" and service["parallel"]
         service["command"] = serve_command(service) if complete else None
     result = {"changed": False, "services": placed, "hosts": host_views(placed), "problems": [problem.to_dict() for problem in problems]}

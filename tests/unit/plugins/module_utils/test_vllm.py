@@ -1,0 +1,73 @@
+# Copyright (c) 2026, npuops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from ansible_collections.npuops.ascend.plugins.module_utils import _vllm
+
+
+@pytest.mark.parametrize(("args", "words"), [
+    ({}, []),
+    ({"max_model_len": 32768}, ["--max-model-len", "32768"]),
+    ({"enable_expert_parallel": True}, ["--enable-expert-parallel"]),
+    ({"enable_prefix_caching": False}, ["--no-enable-prefix-caching"]),
+    ({"quantization": None}, []),
+    ({"allowed_origins": ["a", "b"]}, ["--allowed-origins", "a", "b"]),
+    ({"gpu_memory_utilization": 0.9}, ["--gpu-memory-utilization", "0.9"]),
+    ({"chat_template": "/x y/z"}, ["--chat-template", "/x y/z"]),
+])
+def test_flags(args, words):
+    assert _vllm.flags(args) == words
+
+
+def test_a_mapping_is_one_json_text():
+    words = _vllm.flags({"additional_config": {"b": {"c": True}, "a": 1}})
+    assert words[0] == "--additional-config"
+    assert json.loads(words[1]) == {"a": 1, "b": {"c": True}}
+    assert words == _vllm.flags({"additional_config": {"a": 1, "b": {"c": True}}})
+
+
+def placed(**changes):
+    base = {"name": "chat", "model": "/data/models/Qwen3-32B/", "port": 8000, "executor": "ray", "devices": 16,
+            "parallel": {"tensor": 8, "pipeline": 2, "data": 1}, "args": {"max_model_len": 4096}}
+    base.update(changes)
+    return base
+
+
+def test_over_two_nodes():
+    assert _vllm.serve_command(placed()) == [
+        "vllm", "serve", "/data/models/Qwen3-32B/", "--served-model-name", "chat", "Qwen3-32B", "--port", "8000",
+        "--tensor-parallel-size", "8", "--pipeline-parallel-size", "2", "--distributed-executor-backend", "ray",
+        "--max-model-len", "4096"]
+
+
+def test_on_one_device_there_is_nothing_to_distribute():
+    words = _vllm.serve_command(placed(executor="mp", devices=1, parallel={"tensor": 1, "pipeline": 1, "data": 1}))
+    assert "--distributed-executor-backend" not in words
+    assert "--pipeline-parallel-size" not in words
+
+
+@pytest.mark.parametrize(("given", "expected"), [("qwen", ["qwen"]), (["a", "b"], ["a", "b"])])
+def test_names_of_the_users_own(given, expected):
+    words = _vllm.serve_command(placed(args={"served_model_name": given}))
+    start = words.index("--served-model-name") + 1
+    assert words[start:words.index("--port")] == expected
+    assert words.count("--served-model-name") == 1
+
+
+@pytest.mark.parametrize(("image", "suffix", "expected"), [
+    ("quay.io/ascend/vllm-ascend:v0.23.0", "", "quay.io/ascend/vllm-ascend:v0.23.0"),
+    ("quay.io/ascend/vllm-ascend:v0.23.0", "-a3", "quay.io/ascend/vllm-ascend:v0.23.0-a3"),
+    ("mirror.example:5000/ascend/vllm-ascend:v0.23.0.post1", "-310p", "mirror.example:5000/ascend/vllm-ascend:v0.23.0.post1-310p"),
+    ("quay.io/ascend/vllm-ascend:v0.11.0rc0", "-a3", "quay.io/ascend/vllm-ascend:v0.11.0rc0-a3"),
+    ("quay.io/ascend/vllm-ascend:v0.23.0-openeuler", "-a3", "quay.io/ascend/vllm-ascend:v0.23.0-openeuler"),
+    ("quay.io/ascend/vllm-ascend:main", "-a3", "quay.io/ascend/vllm-ascend:main"),
+    ("registry.example/mine:v0.23.0", None, "registry.example/mine:v0.23.0"),
+    ("quay.io/ascend/vllm-ascend:v0.23.0", None, None),
+])
+def test_the_image_of_a_chip_family(image, suffix, expected):
+    assert _vllm.image_for(image, suffix) == expected
