@@ -81,7 +81,7 @@ def _info(machine: Machine, args: list[str]) -> int:
             return _bad(machine, args[1])
         sys.stdout.write(simple[args[0]](machine))
         return 0
-    if args[0] == "-t":
+    if args[0] in ("-t", "-i", "-c"):
         from .info_types import answer
 
         return answer(machine, args, _bad)

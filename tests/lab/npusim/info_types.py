@@ -5,9 +5,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Callable
 
+from . import info_sections, processes
 from .model import Machine
+
+RC_INVALID_PARAMETER = -9001 & 0xFF
 
 # Types the real tool lists in its help (npu-smi__error__param_t__24_1__yuanrong); unsupported ones say so.
 TYPES = (
@@ -44,8 +48,40 @@ def usage(machine: Machine) -> str:
 
 
 def answer(machine: Machine, args: list[str], bad: Callable[[Machine, str], int]) -> int:
-    """``-t TYPE [-i NPU] [-c CHIP]``; prints and returns the exit status."""
-    if len(args) < 2 or not any(args[1] in row for row in TYPES):
-        return bad(machine, "-t")
-    print(f"This device does not support querying {args[1]}.")
+    """``-t TYPE [-i NPU] [-c CHIP]`` in any order; prints and returns the exit status."""
+    values: dict[str, str] = {}
+    for option, value in zip(args[::2], args[1::2]):
+        if option not in ("-t", "-i", "-c") or option in values:
+            return bad(machine, option)
+        values[option] = value
+    if len(args) % 2 or "-t" not in values or not any(values["-t"] in row for row in TYPES):
+        return bad(machine, args[-1] if len(args) % 2 and len(values) else "-t")
+    kind = values["-t"]
+    if kind == "topo":
+        sys.stdout.write(info_sections.topology(machine))
+        return 0
+    if kind not in info_sections.KINDS:
+        print(f"This device does not support querying {kind}.")
+        return 0
+    npu = next((n for n in machine.present() if str(n.npu_id) == values.get("-i")), None)
+    if "-i" not in values:
+        print("\nThis command must input card id.\n")
+        return bad_silently(machine)
+    if npu is None:
+        return bad(machine, "-i")
+    if "-c" in values and machine.family == "950":
+        print("This device does not support input parameter of -c.")
+        return RC_INVALID_PARAMETER
+    chip = next((c for c in npu.chips if str(c.chip_id) == values.get("-c")), None)
+    if "-c" in values and chip is None:
+        return bad(machine, "-c")
+    used = processes.scan()
+    seen = processes.observe(machine, used)
+    npu = next(n for n in seen.npus if n.npu_id == npu.npu_id)
+    sys.stdout.write(info_sections.render(kind, seen, npu, None if chip is None else chip.chip_id, used))
     return 0
+
+
+def bad_silently(machine: Machine) -> int:
+    sys.stdout.write(usage(machine))
+    return RC_INVALID_PARAMETER

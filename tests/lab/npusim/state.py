@@ -45,8 +45,13 @@ def on_node() -> bool:
 
 
 def device_dir() -> str:
-    """Where ``davinci<phy>`` nodes are: ``/dev``, or ``NPUSIM_DEV`` (tests without root)."""
-    return os.environ.get("NPUSIM_DEV") or DEFAULT_DEV
+    """Where ``davinci<phy>`` nodes are: ``/dev``, or ``NPUSIM_DEV``.
+
+    A standalone machine has its own directory: what runs on this host's chips is not running on its.
+    """
+    if os.environ.get("NPUSIM_DEV"):
+        return os.environ["NPUSIM_DEV"]
+    return os.path.join(state_dir(), "dev") if standalone() else DEFAULT_DEV
 
 
 def device_path(phy_id: int) -> str:
