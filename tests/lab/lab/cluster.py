@@ -19,9 +19,9 @@ from lab.plan import Lab, Node
 
 BOOT_SECONDS = 120
 SSH_SECONDS = 30
-# One round trip: systemd's state, the host key, the RoCE interface's addresses.
+# One round trip: systemd's state, the emulator's unit, the host key, the RoCE interface's addresses.
 PROBE = (
-    "systemctl is-system-running; cat /etc/ssh/ssh_host_ed25519_key.pub 2>/dev/null || echo; "
+    "systemctl is-system-running; systemctl is-active npusim-boot.service; cat /etc/ssh/ssh_host_ed25519_key.pub 2>/dev/null || echo; "
     "ip -4 -o addr show dev eth1 2>/dev/null"
 )
 
@@ -206,17 +206,20 @@ def _remove_node(name: str) -> None:
 
 
 def _wait_booted(lab: Lab, node: Node, fresh: bool) -> str:
-    """Wait until systemd is up and eth1 has its address; returns the SSH host key (type and base64)."""
+    """Wait until systemd is up, the emulator has booted and eth1 has its address; returns the SSH host key (type and base64)."""
     name = lab.container(node)
 
     def booted() -> str:
         done = docker("exec", name, "sh", "-c", PROBE, check=False, timeout=30)
-        state, key, *addresses = [*done.stdout.splitlines(), "", ""]
+        state, emulator, key, *addresses = [*done.stdout.splitlines(), "", "", ""]
         booted.why = f"systemd says {state or 'nothing'} ({done.stderr.strip()})"
         if state == "degraded" and fresh:
             failed = docker("exec", name, "systemctl", "list-units", "--failed", "--plain", "--no-legend", "--no-pager")
             raise LabError(f"{node.name}: units failed at boot: {failed.stdout.strip()}")
         if state not in ("running", "degraded") or not key:
+            return ""
+        if emulator != "active":
+            booted.why = f"npusim-boot.service is {emulator}"
             return ""
         if not any(f" {node.roce_ip}/" in line for line in addresses):
             booted.why = f"eth1 does not have {node.roce_ip}"
@@ -261,7 +264,8 @@ def down(name: str) -> bool:
     if not (containers or networks or volumes or folder.exists()):
         return False
     with Step(f"remove lab {name}") as step:
-        step.note = f"({plural(len(containers), 'container')}, {plural(len(networks), 'network')}, {plural(len(volumes), 'volume')})"
+        counts = ((containers, "container"), (networks, "network"), (volumes, "volume"))
+        step.note = f"({', '.join(plural(len(found), noun) for found, noun in counts)})"
         each(_remove_node, containers)
         each(lambda network: docker("network", "rm", network), networks)
         for volume in objects("volume", name):
