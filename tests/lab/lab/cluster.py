@@ -21,7 +21,8 @@ BOOT_SECONDS = 120
 SSH_SECONDS = 30
 # One round trip: systemd's state, the emulator's unit, the host key, the RoCE interface's addresses.
 PROBE = (
-    "systemctl is-system-running; systemctl is-active npusim-boot.service; cat /etc/ssh/ssh_host_ed25519_key.pub 2>/dev/null || echo; "
+    "systemctl is-system-running; systemctl is-active npusim-boot.service; "
+    "cat /etc/ssh/ssh_host_ed25519_key.pub 2>/dev/null || echo; "
     "ip -4 -o addr show dev eth1 2>/dev/null"
 )
 
@@ -206,7 +207,7 @@ def _remove_node(name: str) -> None:
 
 
 def _wait_booted(lab: Lab, node: Node, fresh: bool) -> str:
-    """Wait until systemd is up, the emulator has booted and eth1 has its address; returns the SSH host key (type and base64)."""
+    """Wait until systemd is up, the emulator has booted and eth1 has its address; returns the SSH host key."""
     name = lab.container(node)
 
     def booted() -> str:
