@@ -47,13 +47,16 @@ class Layout:
     utilisation: str = "AICore(%)"
     second: str = "Chip"  # names of the first column's second line
     four_cells: bool = False  # NPU and name are cells of their own, and no chip column
+    pages: bool = True  # huge pages are shown
+    processes: bool = True  # a process table follows
     merged_rules: bool = False  # rules between NPUs do not part those two cells
     memory_unit: str = "MB"
 
     @property
     def right(self) -> int:
         """Width of the last cell."""
-        return 1 + self.power + 1 + self.temp + 1 + self.page_used + 2 + self.page_total + 1
+        hbm = 0 if self.hbm_used is None else 1 + self.hbm_used + 2 + self.hbm_total
+        return 1 + self.power + 1 + self.memory_used + 2 + self.memory_total + hbm + 1
 
     @property
     def left(self) -> int:
@@ -72,6 +75,8 @@ HBM = Layout(
 )  # fmt: skip
 # Published 910A tables of 21.0.4, 22.0.4.1 and 23.0.rc1.b070: shorter names, process memory in bytes.
 HBM_OLD = replace(HBM, name="hbm-old", first=(5, 15), memory_unit="B")
+# A published 910A table of 21.0.2: no huge pages, no processes, narrower
+HBM_21 = replace(HBM_OLD, name="hbm-21", power=10, hbm_total=7, pages=False, processes=False)
 # npu-smi__info__910B4-1__26_0_rc1__issue10280: wider numbers, fifth process column
 HBM_26 = replace(
     HBM, name="hbm-26", power=20, temp=23, page_total=16, memory_total=16, hbm_total=16, banner=35,
@@ -87,6 +92,8 @@ DDR = Layout(
 DDR_22 = replace(DDR, name="ddr-22", page_used=5, page_total=14)
 # npu-smi__info__310P3__22_0_0__modelzoo
 DDR_OLD = replace(DDR_22, name="ddr-old", first=(7, 10), banner=28)
+# Published 310 tables of 21.0.3.1
+DDR_21 = replace(DDR_OLD, name="ddr-21", power=17, memory_total=13, pages=False, processes=False)
 # npu-smi__info__950PR__25_7_rc1_1__issue10001; its process rows end one blank early
 UB = Layout(
     "950", first=(7, 17), middle=13, power=11, temp=17, page_used=6, page_total=13, memory_used=5, memory_total=10,
@@ -106,11 +113,11 @@ def layout_for(family: str, tool_version: str) -> Layout:
     if family in ("310", "310B", "310P"):
         # 310B tables have six characters for huge pages from 23.0.rc1 on, 310P from 23.0.
         if version < version_key("22.0.4"):
-            return DDR_OLD
+            return DDR_21 if version < version_key("21.0.4") else DDR_OLD
         return DDR_22 if version < version_key("23.0.rc1") else DDR
     if family == "950":
         return UB_25_6 if version < version_key("25.7.rc1") else UB
     if version < version_key("23.0.rc2"):
-        return HBM_OLD
+        return HBM_21 if version < version_key("21.0.4") else HBM_OLD
     layout = HBM if version < version_key("26.0.rc1") else HBM_26
     return replace(layout, second="Chip  Phy-ID") if family == "910_93" else layout

@@ -32,7 +32,7 @@ def render(machine: Machine, usage: Usage | None, warn: bool = False) -> str:
     if machine.virtual and npus:
         # In a VM or on a vNPU the table ends with a thin rule (npu-smi__info__310P3__22_0_4__in_vnpu_container).
         lines[-1] = _rule(layout, "-")
-    if usage is not None and machine.family != "310B" and not machine.virtual:
+    if usage is not None and layout.processes and machine.family != "310B" and not machine.virtual:
         lines += _process_header(layout)
         for npu in npus:
             lines += _processes(npu, usage, layout)
@@ -59,7 +59,7 @@ def _banner(machine: Machine, layout: Layout) -> list[str]:
 def _header(layout: Layout) -> list[str]:
     memory = "Memory-Usage(MB)"
     hbm = "HBM-Usage(MB)" if layout.hbm_used is not None else ""
-    top = _stops(layout, "Power(W)", "Temp(C)", "Hugepages-Usage(page)")
+    top = _stops(layout, "Power(W)", "Temp(C)", "Hugepages-Usage(page)" if layout.pages else "")
     bottom = _stops(layout, layout.utilisation, memory, hbm)
     if layout.four_cells:
         lefts = [_two_cells(layout, "NPU ID", "Name"), _two_cells(layout, "", "")]
@@ -95,8 +95,8 @@ def _npu(npu: Npu, machine: Machine, layout: Layout) -> list[str]:
 
 def _chip(npu: Npu, chip: Chip, machine: Machine, layout: Layout) -> list[str]:
     power = f"{chip.power_w:.1f}" if chip.power_w is not None else ("NA" if machine.family == "310P" else "-")
-    pages = f"{str(chip.hugepages[0]).ljust(layout.page_used)}/ {str(chip.hugepages[1]).ljust(layout.page_total)}"
-    top = f" {power.ljust(layout.power)} {str(chip.temp_c).ljust(layout.temp)} {pages} "
+    pages = _pair(chip.hugepages, layout.page_used, layout.page_total) + " " if layout.pages else ""
+    top = _stops(layout, power, str(chip.temp_c), pages)
     usage = _pair(chip.memory_mb, layout.memory_used, layout.memory_total)
     if layout.hbm_used is not None and chip.hbm_mb is not None:
         usage += " " + _pair(chip.hbm_mb, layout.hbm_used, layout.hbm_total)
