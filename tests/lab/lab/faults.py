@@ -79,11 +79,13 @@ def _no_loss(*_values: str) -> list[list[str]]:
     return [["sh", "-c", f"{rules} | while read -r rule; do iptables $rule || exit 1; done"]]
 
 
-def _containers(action: str) -> Callable[..., list[list[str]]]:
-    """Commands that kill or start the node's Ray containers."""
-    return lambda name: [
-        ["sh", "-c", f'ids=$(docker ps -aq --filter name={name}); [ -n "$ids" ] || exit 1; docker {action} $ids']
-    ]
+def _kill(name: str) -> list[list[str]]:
+    script = f'ids=$(docker ps -q --filter name={name}); [ -n "$ids" ] || {{ echo "none runs" >&2; exit 1; }}; '
+    return [["sh", "-c", f"{script} docker kill $ids"]]
+
+
+def _start(name: str) -> list[list[str]]:
+    return [["sh", "-c", f"docker ps -aq --filter name={name} --filter status=exited | xargs -r docker start"]]
 
 
 def _holder(phy: str, mb: str) -> list[list[str]]:
@@ -133,10 +135,10 @@ FAULTS: dict[str, Fault] = {
         "the node's Docker engine restarts", [], lambda: [["systemctl", "restart", "docker"]], lambda: []
     ),
     "worker-lost": Fault(
-        "the node's containers whose name holds NAME are killed (and stay so)",
+        "the node's running containers whose name holds NAME are killed",
         [("NAME", "ray")],
-        _containers("kill"),
-        _containers("start"),
+        _kill,
+        _start,
     ),
 }
 
