@@ -21,9 +21,15 @@ can_apt() {
 }
 
 apt_install() {
-  printf 'venv: installing %s with apt-get\n' "$*" >&2
-  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"; } >&2 ||
-    die "apt-get could not install $*: see its message above."
+  local log
+  log=$(mktemp)
+  printf 'venv: installing %s with apt-get\n' "$*"
+  if ! { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"; } \
+    >"$log" 2>&1; then
+    tail -n 20 "$log" >&2
+    die "apt-get could not install $*: its last lines are above, all of it is in $log."
+  fi
+  rm -f "$log"
 }
 
 # The environment's own interpreter is on PATH under make, and must not be taken for the machine's.
