@@ -13,7 +13,6 @@ import contextlib
 import fcntl
 import json
 import os
-import tempfile
 from typing import Iterator
 
 from .model import Machine
@@ -71,16 +70,21 @@ def load(directory: str | None = None) -> Machine:
 
 def save(machine: Machine, directory: str | None = None) -> None:
     """Write the machine atomically; readers see the old or the new state, never half of one."""
-    directory = directory or state_dir()
-    fd, temporary = tempfile.mkstemp(prefix=".state-", dir=directory)
+    path = os.path.join(directory or state_dir(), STATE_FILE)
+    replace_file(path, json.dumps(machine.to_dict(), indent=1) + "\n", 0o644)
+
+
+def replace_file(path: str, text: str, mode: int) -> None:
+    """Write a file so that nobody ever reads half of it, and a power cut leaves the old or the new one."""
+    temporary = f"{path}.{os.getpid()}.tmp"
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
     try:
         with os.fdopen(fd, "w", encoding="utf-8") as handle:
-            json.dump(machine.to_dict(), handle, indent=1)
-            handle.write("\n")
+            handle.write(text)
             handle.flush()
             os.fsync(handle.fileno())
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, os.path.join(directory, STATE_FILE))
+        os.chmod(temporary, mode)
+        os.replace(temporary, path)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(temporary)

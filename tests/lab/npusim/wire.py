@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
-import os
 import subprocess
-import tempfile
 from typing import Iterator
 
 from .model import Chip, Machine, Roce
+from .state import replace_file
 
 ROCE_INTERFACE = "eth1"
 FIRST_HOST = 10  # address of phy id p on node n: third octet n, fourth 10 + p
@@ -131,11 +130,7 @@ def update_conf(values: dict[str, str | None], path: str) -> None:
             elif left.get(key) is not None:
                 lines.append(f"{key}={left.pop(key)}")
     lines += [f"{key}={value}" for key, value in left.items() if value is not None]
-    fd, temporary = tempfile.mkstemp(prefix=".hccn-", dir=os.path.dirname(os.path.abspath(path)))
-    with os.fdopen(fd, "w", encoding="utf-8") as handle:
-        handle.write("".join(line + "\n" for line in lines))
-    os.chmod(temporary, 0o640)
-    os.replace(temporary, path)
+    replace_file(path, "".join(line + "\n" for line in lines), 0o640)
 
 
 def _with_prefix(interface: str) -> list[str]:

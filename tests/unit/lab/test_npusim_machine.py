@@ -124,7 +124,7 @@ def test_a_failed_change_writes_nothing(machine: Path) -> None:
         stored.npus[0].chips[0].health = "Alarm"
         raise KeyError
     assert (machine / "state.json").read_text("utf-8") == before
-    assert [path.name for path in machine.glob(".state-*")] == []
+    assert [path.name for path in machine.glob("*.tmp")] == []
 
 
 @pytest.mark.parametrize(
