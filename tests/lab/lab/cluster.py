@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-from lab import engine, files, host, images, plan
+from lab import cgroups, engine, files, host, images, plan
 from lab.common import ROOT, STATE_DIR, LabError, Step, docker, plural, run, wait_for, warn
 from lab.plan import Lab, Node
 
@@ -173,6 +173,7 @@ def _ensure_nodes(lab: Lab, image: str, networks: dict[str, str]) -> set[Node]:
         with Step(f"remove {', '.join(sorted({*surplus, *existing}))}") as step:
             step.note = "(no longer wanted or made from other parts)"
             each(_remove_node, sorted({*surplus, *existing}))
+            cgroups.sweep(_container_ids)
     if changed:
         with Step(f"create {', '.join(sorted(node.name for node in changed))}"):
             each(lambda node: _create(lab, node, image, version, specs[node], payload), changed)
@@ -196,14 +197,13 @@ def _create(lab: Lab, node: Node, image: str, version: int, spec: str, payload: 
 
 
 def _remove_node(name: str) -> None:
-    """Remove a node's container, its volume and the cgroups its own engine made."""
-    found = inspect("container", name).get(name)
-    if not found:
-        return
+    """Remove a node's container and the volume of its engine."""
     docker("rm", "-f", "-v", name, timeout=60)
     docker("volume", "rm", "-f", f"{name}-docker", check=False)
-    for place in (f"docker/{found['Id']}", f"system.slice/docker-{found['Id']}.scope"):
-        engine.remove_empty_cgroups(place)
+
+
+def _container_ids() -> set[str]:
+    return set(docker("ps", "-aq", "--no-trunc").stdout.split())
 
 
 def _wait_booted(lab: Lab, node: Node, fresh: bool) -> str:
@@ -271,6 +271,9 @@ def down(name: str) -> bool:
         each(lambda network: docker("network", "rm", network), networks)
         for volume in objects("volume", name):
             docker("volume", "rm", "-f", volume)
+        cgroups.sweep(_container_ids)
+        if not docker("ps", "-aq", "--filter", f"label={engine.LABEL}").stdout:
+            cgroups.tidy(cgroups.ROOT)
         shutil.rmtree(folder, ignore_errors=True)
         images.prune()
     return True

@@ -16,7 +16,7 @@ import sys
 import time
 from pathlib import Path
 
-from lab import host
+from lab import cgroups, host
 from lab.common import LOG_DIR, STATE_DIR, LabError, Step, docker, run, say, tail, wait_for, warn
 
 ENGINE_DIR = STATE_DIR / "engine"
@@ -255,7 +255,7 @@ def _forget(record: dict) -> None:
             IP_FORWARD.write_text("0")
         if record["mode"] == "process":
             _remove_runtime_folder()
-        remove_empty_cgroups("docker")
+        cgroups.remove_engine()
     RECORD.unlink(missing_ok=True)
     with contextlib.suppress(OSError):
         ENGINE_DIR.rmdir()
@@ -269,17 +269,6 @@ def _remove_runtime_folder(folder: Path = Path("/run/docker")) -> None:
             warn(f"{mount} cannot be unmounted; {folder} stays")
             return
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def remove_empty_cgroups(name: str, root: Path = Path("/sys/fs/cgroup")) -> None:
-    """rmdir the cgroup ``name`` (a relative path) and everything below it, in every hierarchy; busy ones stay."""
-    for top in [root / name, *root.glob(f"*/{name}")]:
-        if not top.is_dir():
-            continue
-        folders = [Path(folder) for folder, _names, _files in os.walk(top)]
-        for folder in reversed(folders):
-            with contextlib.suppress(OSError):
-                folder.rmdir()
 
 
 def report() -> None:

@@ -115,6 +115,8 @@ def _bootstrap_image(sources: str) -> str:
         except LabError:
             step.note = "too slow; "
         step.note += "not reachable, a root file system is made from Debian's archive instead"
+    if not shutil.which("debootstrap"):
+        engine.need("mmdebstrap", "mmdebstrap")
     CACHE_DIR.mkdir(parents=True, exist_ok=True)
     tarball = CACHE_DIR / "bookworm.tar"
     with Step("bootstrap Debian bookworm"):
@@ -126,8 +128,6 @@ def _bootstrap_image(sources: str) -> str:
 
 def _bootstrap(tarball: Path, sources: str) -> None:
     """Write a bookworm root file system to ``tarball`` with mmdebstrap, or debootstrap where there is none."""
-    if not shutil.which("mmdebstrap") and not shutil.which("debootstrap"):
-        engine.need("mmdebstrap", "mmdebstrap")
     keyring = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
     if not keyring.exists() and os.geteuid() == 0:  # Ubuntu has its own
         engine.install("debian-archive-keyring")

@@ -73,14 +73,6 @@ def test_nothing_to_take_back_and_an_unknown_policy_change_nothing():
     assert engine.cleanup_commands("*filter\n:FORWARD ACCEPT [0:0]\nCOMMIT\n", "") == []
 
 
-def test_empty_cgroups_go_in_every_hierarchy_and_busy_ones_stay(tmp_path):
-    for tree in ("memory", "pids", "."):
-        (tmp_path / tree / "docker" / "abc" / "inner").mkdir(parents=True)
-    (tmp_path / "pids" / "docker" / "abc" / "tasks").write_text("1")  # rmdir fails, as on a cgroup with processes
-    engine.remove_empty_cgroups("docker/abc", tmp_path)
-    assert [str(path.relative_to(tmp_path)) for path in sorted(tmp_path.rglob("abc"))] == ["pids/docker/abc"]
-
-
 @pytest.mark.parametrize(
     ("routes", "mtus", "expected"),
     [
