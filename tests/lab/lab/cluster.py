@@ -156,7 +156,7 @@ def _ensure_registry(lab: Lab, image: str, network: str) -> None:
 
 def _ensure_nodes(lab: Lab, image: str, networks: dict[str, str]) -> set[Node]:
     """Remove, make and start nodes; returns those that were made."""
-    version = 1 if docker("info", "--format", "{{.CgroupVersion}}").stdout.strip() == "1" else 2
+    version = 2 if docker("info", "--format", "{{.CgroupVersion}}").stdout.strip() == "2" else 1
     payload = files.node_tar(lab.key.with_suffix(".pub").read_text())
     specs = {
         node: plan.fingerprint(
