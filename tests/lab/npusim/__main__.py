@@ -76,6 +76,11 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--json", action="store_true", help="the observed machine as JSON")
     command.set_defaults(run=_status)
 
+    command = commands.add_parser("render", help="print a table from JSON as 'status --json' writes it")
+    command.add_argument("what", choices=("info", "list", "mapping"))
+    command.add_argument("file", help="a file name, or - for standard input")
+    command.set_defaults(run=_render)
+
     command = commands.add_parser(
         "set",
         help="change values: KEY=VALUE ... [--phy N | --npu N]",
@@ -179,6 +184,29 @@ def _status(options: argparse.Namespace) -> int:
             )
     for line in faults.faults(machine):
         print("fault: " + line)
+    return 0
+
+
+def _render(options: argparse.Namespace) -> int:
+    import json
+
+    from npusim import render_info, render_list
+    from npusim.model import Process
+
+    if options.file == "-":
+        data = json.load(sys.stdin)
+    else:
+        with open(options.file, encoding="utf-8") as handle:
+            data = json.load(handle)
+    found = data.pop("processes", None)
+    machine = Machine.from_dict(data)
+    usage = None if found is None else {int(phy): [Process(**p) for p in rows] for phy, rows in found.items()}
+    if options.what == "info":
+        sys.stdout.write(render_info.render(machine, usage, warn=not machine.install_complete))
+    else:
+        sys.stdout.write(
+            {"list": render_list.render_list, "mapping": render_list.render_mapping}[options.what](machine)
+        )
     return 0
 
 

@@ -89,6 +89,8 @@ def _info(machine: Machine, args: list[str]) -> int:
 
 
 def _table(machine: Machine) -> str:
+    if not machine.npus:
+        return _usage(machine)  # what the real tool says when every chip is gone
     from . import processes, render_info
 
     usage = processes.scan()

@@ -19,14 +19,15 @@ class Busy(Exception):
 def enter(tool: str) -> Machine:
     """The machine as this place sees it. Raises ``state.NoState`` without a driver, ``Busy`` when made to."""
     machine = state.load()
-    if not driver_loaded():
-        raise state.NoState(f"no {state.device_dir()}/davinci_manager")
+    chips = visible(machine)
+    if not driver_loaded() or (machine.present() and not chips):
+        raise state.NoState(f"no devices in {state.device_dir()}")
     if machine.slow.get(tool):
         time.sleep(machine.slow[tool])
     if machine.busy.get(tool, 0) > 0:
         _use_up(tool)
         raise Busy(tool)
-    return restrict(machine, visible(machine))
+    return restrict(machine, chips)
 
 
 def driver_loaded() -> bool:

@@ -49,6 +49,7 @@ def changed(old: str, new: str, before: str, after: str) -> tuple[int, int]:
     assert len(rows) == 1, rows
     a, b = olds[rows[0]], news[rows[0]]
     width = max(len(before), len(after))
+    a, b = a.ljust(len(b)), b.ljust(len(a))  # the last value of a line may be unpadded
     for at in range(len(a)):
         if a[:at] + after.ljust(width) + a[at + width :] == b and a[at : at + width] == before.ljust(width):
             return rows[0], at
@@ -283,3 +284,33 @@ def test_mapping_of_a_950_has_slots_and_no_logic_ids() -> None:
     lines = render_list.render_mapping(machine("950", "25.7.rc1")).splitlines()
     assert lines[0].split("  ")[0] == "\tNPU ID" and "Slot ID" in lines[0] and "Logic" not in lines[0]
     assert lines[2].split() == ["4", "0", "0", "1", "N950"]
+
+
+@pytest.mark.parametrize("family", ["310", "310P", "910", "910B", "910_93", "950"])
+def test_an_id_in_the_mapping_is_one_cell(family: str) -> None:
+    base = machine(family, "25.7.rc1")
+    base.npus[1].mcu = False  # its id would follow the NPU's
+    old = render_list.render_mapping(base)
+    chip = base.npus[1].chips[0]
+    cells = [("chip_id", str(chip.chip_id))]
+    cells += [("logic_id", str(chip.logic_id))] if family != "950" else []
+    cells += [("phy_id", str(chip.phy_id))] if family in ("910_93", "950") else []
+    for field, before in cells:
+        other = deepcopy(base)
+        setattr(other.npus[1].chips[0], field, 77)
+        changed(old, render_list.render_mapping(other), before, "77")
+
+
+@pytest.mark.parametrize("family", ["310B", "310P", "910B", "950"])
+def test_a_value_of_the_list_is_one_cell(family: str) -> None:
+    base = machine(family, "25.7.rc1")
+    base.board = "card"
+    old = render_list.render_list(base)
+    for field, before, after in (
+        ("npu_id", "4", "1792"),
+        ("product_name", "NA", "Card"),
+        ("serial_number", "NA", "S1"),
+    ):
+        other = deepcopy(base)
+        setattr(other.npus[1], field, 1792 if field == "npu_id" else after)
+        changed(old, render_list.render_list(other), before, after)

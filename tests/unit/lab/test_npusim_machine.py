@@ -240,6 +240,23 @@ def test_no_driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytes
     assert smi(capfd, "info") == (187, expected)
 
 
+def test_a_container_without_chips_has_no_driver(machine: Path, monkeypatch, capfd: pytest.CaptureFixture) -> None:
+    monkeypatch.setattr(state, "standalone", lambda: False)
+    for node in (machine / "dev").iterdir():
+        node.unlink()
+    (machine / "dev" / "davinci_manager").touch()
+    assert smi(capfd, "info", "-l")[0] == 187
+    (machine / "dev" / "davinci6").touch()
+    assert smi(capfd, "info", "-l")[1].splitlines()[2] == "\tNPU ID                         : 6"
+
+
+def test_all_chips_gone(machine: Path, capfd: pytest.CaptureFixture) -> None:
+    for npu in range(8):
+        faults.add("absent", npu=npu)
+    assert smi(capfd, "info", "-l") == (0, "There is no NPU card on this server.\n")
+    assert smi(capfd, "info") == smi(capfd, "info", "-h")
+
+
 def test_usage_is_the_published_one(machine: Path, capfd: pytest.CaptureFixture) -> None:
     expected = (CORPUS / "npu-smi__error__param_t__24_1__yuanrong.txt").read_text("utf-8")
     assert smi(capfd, "info", "-t", "nonsense") == (215, expected)
@@ -358,6 +375,18 @@ def test_status_names_processes_and_faults(machine: Path, capfd: pytest.CaptureF
     assert f"pids {holder.process.pid}\n" in text
     assert "fault: health --phy 7 --value Warning\n" in text
     assert data["processes"]["3"][0]["memory_mb"] == 1110
+
+
+def test_what_was_seen_can_be_printed_again(machine: Path, tmp_path: Path, capfd: pytest.CaptureFixture) -> None:
+    holder = Holder(2, 700, "python")
+    table_then = table(capfd)
+    npusim_cli.main(["status", "--json"])
+    (tmp_path / "seen.json").write_text(capfd.readouterr().out, "utf-8")
+    holder.stop()
+    assert npusim_cli.main(["render", "info", str(tmp_path / "seen.json")]) == 0
+    assert capfd.readouterr().out == table_then != table(capfd)
+    npusim_cli.main(["render", "mapping", str(tmp_path / "seen.json")])
+    assert capfd.readouterr().out == smi(capfd, "info", "-m")[1]
 
 
 # --- boot and install
