@@ -30,6 +30,8 @@ UPSTREAM_BASE = "debian:bookworm-slim"
 BOOTSTRAP = "npuops-lab/bootstrap"
 PACKAGES = "bash,ca-certificates,iproute2,iputils-ping,procps,python3"
 RELEASES = ("v0.11.0", "v0.23.0")
+# Upstream builds an image for each chip family; the stand-in is the same for all, so they differ in the tag only.
+SUFFIXES = ("", "-a3", "-310p")
 SERVING = "ascend/vllm-ascend"
 IMAGES_DIR = LAB_DIR / "images"
 REGISTRY_STORAGE = CACHE_DIR / "registry"
@@ -180,15 +182,24 @@ def _ensure_serving(registry_id: str) -> None:
             [python, str(builder), "--python", python, "--cache", str(CACHE_DIR), *releases],
             log="images.log", timeout=1800,
         )  # fmt: skip
-    references = {f"quay.io/{SERVING}:{release}": release for release in RELEASES}
-    found = labels(*references)
-    missing = sorted(set(references) - set(found))
+    built = {release: f"quay.io/{SERVING}:{release}" for release in RELEASES}
+    found = labels(*built.values())
+    missing = sorted(set(built.values()) - set(found))
     if missing:
         raise LabError(f"{builder} did not make {', '.join(missing)}.")
     pushed = _read_pushed()
-    stale = [ref for ref, tag in references.items() if not is_pushed(REGISTRY_STORAGE, pushed, ref, tag, found[ref][0])]
+    wanted = {
+        reference + suffix: (release + suffix, found[reference][0])
+        for release, reference in built.items()
+        for suffix in SUFFIXES
+    }
+    stale = {
+        reference: (tag, image_id)
+        for reference, (tag, image_id) in wanted.items()
+        if not is_pushed(REGISTRY_STORAGE, pushed, reference, tag, image_id)
+    }
     if stale:
-        _push(registry_id, {ref: (references[ref], found[ref][0]) for ref in stale}, pushed)
+        _push(registry_id, stale, pushed)
 
 
 def _read_pushed() -> dict[str, dict[str, str]]:
