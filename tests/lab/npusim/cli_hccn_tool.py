@@ -214,6 +214,8 @@ COMMANDS: dict[str, dict[str, Callable[[Call], str]]] = {
     "-tls": {"-g": lambda c: render_hccn.tls(c.roce, c.phy_id), "-s": _later("set_tls")},
     "-link_stat": {"-g": lambda c: render_hccn.link_stat(c.roce, c.phy_id, int(time.time()), c.machine.tool_version)},
     "-route": {"-g": lambda c: render_hccn.route(c.roce, c.phy_id)},
+    "-optical": {"-g": lambda c: render_hccn.optical(c.roce)},
+    "-hw_stats": {"-g": lambda c: render_hccn.hw_stats(c.roce, c.phy_id)},
     "-stat": {"-g": lambda c: render_hccn.stat(c.roce, c.machine.family)},
 }
 

@@ -19,6 +19,40 @@ Pair = Tuple[int, int]
 
 
 @dataclass
+class Optical:
+    """The transceiver of a port, as ``hccn_tool -optical`` lists it. Power in mW, bias in mA, voltage in mV.
+
+    Lists go by lane. ``None`` for ``tx_lol``, ``rx_lol`` and the SNR lists: this module has no such line; ``None``
+    in an SNR list: not supported.
+    """
+
+    temp_c: int = 50
+    vendor: str = "INNOLIGHT"
+    part_number: str = "TR-FC85S-N00"
+    serial_number: str = "INKBA0000000"
+    org_id: list[int] = field(default_factory=lambda: [0x44, 0x7C, 0x0])
+    identifier: str = "QSFP28 or later"
+    wave_nm: int = 850
+    date: str = "2020.7.4"
+    present: bool = True
+    high_power: bool = True
+    vcc_mv: float = 3257.8
+    tx_power: list[float] = field(default_factory=lambda: [0.9585, 0.9483, 0.9417, 1.0090])
+    rx_power: list[float] = field(default_factory=lambda: [0.5842, 0.7547, 0.8505, 0.8904])
+    vcc_limits_mv: list[float] = field(default_factory=lambda: [3465.0, 3135.0])  # high, low
+    temp_limits_c: list[int] = field(default_factory=lambda: [70, 0])
+    tx_limits: list[float] = field(default_factory=lambda: [1.7378, 0.1445])
+    rx_limits: list[float] = field(default_factory=lambda: [1.7378, 0.0933])
+    tx_bias: list[float] = field(default_factory=lambda: [7.904, 7.904, 7.904, 7.904])
+    tx_los: int = 0
+    rx_los: int = 0
+    tx_lol: int | None = None
+    rx_lol: int | None = None
+    host_snr_db: list[float | None] | None = None
+    media_snr_db: list[float | None] | None = None
+
+
+@dataclass
 class Roce:
     """The network port of one chip, as hccn_tool sees it. Addresses are text, ``None`` when not set."""
 
@@ -40,7 +74,8 @@ class Roce:
     switch_mac: str = "00:00:00:00:00:00"
     switch_address: str | None = None
     link_records: list[tuple[int, str]] = field(default_factory=list)  # (seconds since the epoch, UP | DOWN), in order
-    counters: dict[str, int] = field(default_factory=dict)  # of -stat; what is missing is 0
+    counters: dict[str, int] = field(default_factory=dict)  # of -stat and -hw_stats; what is missing is 0
+    optical: Optical = field(default_factory=Optical)
 
 
 @dataclass
@@ -139,6 +174,7 @@ def _chip(data: dict[str, Any]) -> Chip:
     if data.get("roce") is not None:
         roce = dict(data["roce"])
         roce["link_records"] = [(int(at), str(link)) for at, link in roce.get("link_records", [])]
+        roce["optical"] = _build(Optical, roce.get("optical") or {})
         data["roce"] = _build(Roce, roce)
     for key in ("hugepages", "memory_mb", "hbm_mb"):
         if data.get(key) is not None:

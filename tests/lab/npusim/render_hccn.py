@@ -166,5 +166,50 @@ def counters(roce: Roce, family: str) -> dict[str, int]:
     return {name: roce.counters.get(name, 0) for name in names}
 
 
+HW_STATS = ("pd_alloc", "pd_dealloc", "mr_alloc", "mr_dealloc", "cq_alloc", "cq_dealloc", "qp_alloc", "qp_dealloc",
+            "pd_active", "mr_active", "cq_active", "qp_active", "aeqe", "ceqe")  # fmt: skip
+
+
+def hw_stats(roce: Roce, phy_id: int) -> str:
+    return _lines(*[f"[devid {phy_id}] {name}: {roce.counters.get(name, 0)}" for name in HW_STATS])
+
+
+def optical(roce: Roce) -> str:
+    """The transceiver. A pulled cable shows as light that does not arrive."""
+    module = roce.optical
+    dark = roce.link != "UP"
+    rows: list[tuple[str, str]] = [
+        ("present", "present" if module.present else "not present"),
+        ("temperature", f"{module.temp_c} C"),
+        ("high power enable reg", "enabled" if module.high_power else "disabled"),
+        ("vendor name", module.vendor.ljust(16)),  # fixed fields of the module's memory
+        ("vendor part number", module.part_number.ljust(16)),
+        ("vendor serial number", module.serial_number.ljust(16)),
+        ("vendor org unique id", " ".join(f"0x{byte:x}" for byte in module.org_id)),
+        ("xsfp identifier", module.identifier),
+        ("xsfp wave length", f"{module.wave_nm} nm"),
+        ("manufact date code", module.date),
+        ("Vcc", f"{module.vcc_mv:.2f} mV"),
+    ]
+    for lane, (sent, received) in enumerate(zip(module.tx_power, module.rx_power)):
+        rows.append((f"Tx Power{lane}", f"{sent:.4f} mW"))
+        rows.append((f"Rx Power{lane}", f"{0.0 if dark else received:.4f} mW"))
+    for name, limits, unit in (
+        ("Vcc", [f"{v:.2f}" for v in module.vcc_limits_mv], "mV"),
+        ("Temp", [str(v) for v in module.temp_limits_c], "C"),
+        ("TxPower", [f"{v:.4f}" for v in module.tx_limits], "mW"),
+        ("RxPower", [f"{v:.4f}" for v in module.rx_limits], "mW"),
+    ):
+        rows += [(f"{name} {end} Thres", f"{value} {unit}") for end, value in zip(("High", "Low"), limits)]
+    rows += [(f"Tx Bias{lane}", f"{value:.4f} mA") for lane, value in enumerate(module.tx_bias)]
+    rows += [("Tx Los Flag", f"0x{module.tx_los:x}"), ("Rx Los Flag", f"0x{0xFF if dark else module.rx_los:x}")]
+    rows += [(f"{side} LoL Flag", f"0x{flag:x}") for side, flag in (("Tx", module.tx_lol), ("Rx", module.rx_lol))
+             if flag is not None]  # fmt: skip
+    for side, lanes in (("Host", module.host_snr_db), ("Media", module.media_snr_db)):
+        for lane, value in enumerate(lanes or []):
+            rows.append((f"{side} SNR Lane{lane}", "not supported" if value is None else f"{value:.4f} dB"))
+    return _lines("optical info:", *[f"{key:21}: {value}" for key, value in rows])
+
+
 def _asctime(seconds: int) -> str:
     return time.asctime(time.localtime(seconds))
