@@ -16,6 +16,7 @@ import os
 import shlex
 import subprocess
 import sys
+import textwrap
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -163,7 +164,8 @@ def demo(lab: str, nodes: int, profile: str, since: float | None) -> None:
     print("\n=== Endpoints\n")
     print(endpoint_table(endpoints))
     for endpoint in endpoints:
-        print(f"\n  {endpoint['service']} says: {str(endpoint['reply']).strip()}")
+        says = f"{endpoint['service']} says: {str(endpoint['reply']).strip()}"
+        print("\n" + textwrap.fill(says, width=100, initial_indent="  ", subsequent_indent="  "))
     print("\n=== How long it took\n")
     rows = [["STAGE", "TIME"], *([name, duration(seconds)] for name, seconds in times)]
     rows.append(["total", duration(sum(seconds for _name, seconds in times))])
