@@ -55,11 +55,14 @@ def placement_nodes(hostvars, hosts):
         facts = variables.get("ansible_facts", {})
         if "npu" not in facts or "interfaces" not in facts:
             raise AnsibleFilterError(
-                "placement_nodes: %s has no facts about its %s; run npuops.ascend.npu_info and "
-                "ansible.builtin.setup (gather_subset network) on it first."
-                % (host, "NPUs" if "npu" not in facts else "network"))
-        hints = [variables.get("npuops_address"), variables.get("ansible_host"),
-                 facts.get("default_ipv4", {}).get("address")]
+                f"placement_nodes: {host} has no facts about its {'NPUs' if 'npu' not in facts else 'network'}; "
+                "run npuops.ascend.npu_info and ansible.builtin.setup (gather_subset network) on it first."
+            )
+        hints = [
+            variables.get("npuops_address"),
+            variables.get("ansible_host"),
+            facts.get("default_ipv4", {}).get("address"),
+        ]
         nodes[host] = {
             "chips": facts["npu"]["chips"],
             "interfaces": interfaces_of(facts),

@@ -16,8 +16,8 @@ def _holders(found, npu_id):
 
 
 def _who(process, owner):
-    text = "process %s (%s)" % (process["pid"], process["name"] or "name hidden")
-    return text + (" of service '%s'" % owner if owner else "")
+    text = f"process {process['pid']} ({process['name'] or 'name hidden'})"
+    return text + (f" of service '{owner}'" if owner else "")
 
 
 def check_npus(host, service, npu_ids, found, owners, idle_mb):
@@ -28,31 +28,50 @@ def check_npus(host, service, npu_ids, found, owners, idle_mb):
     :arg idle_mb: function from a chip name to the HBM (MB) that an idle chip of it shows at most.
     """
     problems = []
-    item = "service '%s'" % service
+    item = f"service '{service}'"
     for npu in npu_ids:
         chips = [c for c in found["chips"] if c["npu_id"] == npu]
         if not chips:
-            problems.append(Problem(host, item, "NPU %d is absent" % npu, "look at `npu-smi info -l` and the driver's log (dmesg)"))
+            problems.append(
+                Problem(host, item, f"NPU {npu} is absent", "look at `npu-smi info -l` and the driver's log (dmesg)")
+            )
             continue
         sick = sorted({c["health"] for c in chips if c["health"] != "OK"}, key=str)
         if sick:
-            problems.append(Problem(
-                host, item, "NPU %d has health %s" % (npu, ", ".join(map(str, sick))),
-                "read the codes with `npu-smi info -t health -i %d`, repair it, or place the service on other NPUs" % npu))
+            problems.append(
+                Problem(
+                    host,
+                    item,
+                    f"NPU {npu} has health {', '.join(map(str, sick))}",
+                    f"read the codes with `npu-smi info -t health -i {npu}`, repair it, "
+                    "or place the service on other NPUs",
+                )
+            )
         processes = _holders(found, npu)
         strangers = [p for p in processes if owners.get(p["pid"]) != service]
         for process in strangers:
             owner = owners.get(process["pid"])
-            problems.append(Problem(host, item, "NPU %d is used by %s" % (npu, _who(process, owner)),
-                                    "take that service away first" if owner else "stop it, or place the service on other NPUs"))
+            problems.append(
+                Problem(
+                    host,
+                    item,
+                    f"NPU {npu} is used by {_who(process, owner)}",
+                    "take that service away first" if owner else "stop it, or place the service on other NPUs",
+                )
+            )
         for chip in chips if not processes else []:
             used = (chip["hbm_mb"] or [None])[0]
             if used is not None and used > idle_mb(chip["name"]):
-                problems.append(Problem(
-                    host, item, "NPU %d chip %s has %d MB of HBM in use (idle: up to %d MB) and lists no process"
-                    % (npu, chip["chip_id"], used, idle_mb(chip["name"])),
-                    "a dead process left it behind: reset the chip with `npu-smi set -t reset -i %d -c %s`, or reboot"
-                    % (npu, chip["chip_id"])))
+                problems.append(
+                    Problem(
+                        host,
+                        item,
+                        f"NPU {npu} chip {chip['chip_id']} has {used} MB of HBM in use "
+                        f"(idle: up to {idle_mb(chip['name'])} MB) and lists no process",
+                        "a dead process left it behind: reset the chip with "
+                        f"`npu-smi set -t reset -i {npu} -c {chip['chip_id']}`, or reboot",
+                    )
+                )
     return problems
 
 
@@ -63,30 +82,51 @@ def check_ports(host, service, ports, listening):
         for holder in listening.get(port, []):
             if holder["owner"] == service:
                 continue
-            who = "process %s (%s)" % (holder["pid"], holder["name"]) if holder["pid"] else "a process of another container"
+            who = f"process {holder['pid']} ({holder['name']})" if holder["pid"] else "a process of another container"
             if holder["owner"]:
-                who += " of service '%s'" % holder["owner"]
-            problems.append(Problem(host, "service '%s'" % service, "port %d is taken by %s" % (port, who),
-                                    "stop it, or give the service another port"))
+                who += f" of service '{holder['owner']}'"
+            problems.append(
+                Problem(
+                    host,
+                    f"service '{service}'",
+                    f"port {port} is taken by {who}",
+                    "stop it, or give the service another port",
+                )
+            )
     return problems
 
 
 def check_paths(host, missing):
     """Host paths that the containers mount and that are not there; the engine would make empty directories of them."""
-    return [Problem(host, "driver", "%s is missing" % path, "install or repair the driver (HDK) of this node")
-            for path in missing]
+    return [
+        Problem(host, "driver", f"{path} is missing", "install or repair the driver (HDK) of this node")
+        for path in missing
+    ]
 
 
 def check_model(host, service, path, seen):
     """Is the model there? C(seen) is {"directory": bool, "config": bool, "missing": [weight files of the index]}."""
-    item = "service '%s'" % service
+    item = f"service '{service}'"
     if not seen["directory"]:
-        return [Problem(host, item, "the model directory %s does not exist" % path, "copy the weights there, on every host of the service")]
+        return [
+            Problem(
+                host,
+                item,
+                f"the model directory {path} does not exist",
+                "copy the weights there, on every host of the service",
+            )
+        ]
     if not seen["config"]:
-        return [Problem(host, item, "%s holds no config.json" % path, "point model at the directory with the weights")]
+        return [Problem(host, item, f"{path} holds no config.json", "point model at the directory with the weights")]
     if seen["missing"]:
-        return [Problem(host, item, "%s lacks %d weight files of its index, first %s" % (path, len(seen["missing"]), seen["missing"][0]),
-                        "copy the model again")]
+        return [
+            Problem(
+                host,
+                item,
+                f"{path} lacks {len(seen['missing'])} weight files of its index, first {seen['missing'][0]}",
+                "copy the model again",
+            )
+        ]
     return []
 
 
@@ -101,21 +141,42 @@ def check_serving(host, parts, found, owners):
         for npu in part["npu_ids"]:
             wanted.setdefault(npu, set()).add(part["service"])
     for part in parts:
-        item = "service '%s'" % part["service"]
+        item = f"service '{part['service']}'"
         for npu in part["npu_ids"]:
             for chip in (c for c in found["chips"] if c["npu_id"] == npu):
-                mine = [p for p in _holders(found, npu)
-                        if p["chip_id"] in (chip["chip_id"], None) and owners.get(p["pid"]) == part["service"]]
+                mine = [
+                    p
+                    for p in _holders(found, npu)
+                    if p["chip_id"] in (chip["chip_id"], None) and owners.get(p["pid"]) == part["service"]
+                ]
                 if not mine:
-                    problems.append(Problem(host, item, "NPU %d chip %s shows no process of it" % (npu, chip["chip_id"]),
-                                            "read `journalctl -u npuops-%s` on the head" % part["service"]))
+                    problems.append(
+                        Problem(
+                            host,
+                            item,
+                            f"NPU {npu} chip {chip['chip_id']} shows no process of it",
+                            f"read `journalctl -u npuops-{part['service']}` on the head",
+                        )
+                    )
                 elif not any(p["memory"] for p in mine):
-                    problems.append(Problem(host, item, "its process on NPU %d chip %s holds no memory" % (npu, chip["chip_id"]),
-                                            "read `journalctl -u npuops-%s` on the head" % part["service"]))
+                    problems.append(
+                        Problem(
+                            host,
+                            item,
+                            f"its process on NPU {npu} chip {chip['chip_id']} holds no memory",
+                            f"read `journalctl -u npuops-{part['service']}` on the head",
+                        )
+                    )
     ours = {part["service"] for part in parts}
     for process in found["processes"]:
         owner = owners.get(process["pid"])
         if owner in ours and owner not in wanted.get(process["npu_id"], ()):
-            problems.append(Problem(host, "service '%s'" % owner, "%s is on NPU %d, which was not placed for it"
-                                    % (_who(process, None), process["npu_id"]), "restart its units; then run this again"))
+            problems.append(
+                Problem(
+                    host,
+                    f"service '{owner}'",
+                    f"{_who(process, None)} is on NPU {process['npu_id']}, which was not placed for it",
+                    "restart its units; then run this again",
+                )
+            )
     return problems

@@ -41,16 +41,18 @@ class Endpoint:
             with _OPENER.open(Request(url, data=data, headers=self._headers), timeout=timeout) as answer:
                 return answer.read().decode("utf-8", "replace")
         except HTTPError as exc:
-            raise EndpointError("%s answered %d: %s" % (url, exc.code, exc.read(300).decode("utf-8", "replace").strip()))
+            raise EndpointError(
+                f"{url} answered {exc.code}: {exc.read(300).decode('utf-8', 'replace').strip()}"
+            ) from exc
         except (URLError, HTTPException, OSError) as exc:
-            raise EndpointError("%s: %s" % (url, getattr(exc, "reason", None) or exc))
+            raise EndpointError(f"{url}: {getattr(exc, 'reason', None) or exc}") from exc
 
     def _json(self, path, timeout, body=None):
         text = self._ask(path, timeout, body)
         try:
             return json.loads(text)
-        except ValueError:
-            raise EndpointError("%s%s answered no JSON: %r" % (self.url, path, text[:300]))
+        except ValueError as exc:
+            raise EndpointError(f"{self.url}{path} answered no JSON: {text[:300]!r}") from exc
 
     def health(self, timeout):
         """None when C(/health) answers 200; EndpointError otherwise."""
@@ -61,20 +63,25 @@ class Endpoint:
         answer = self._json("/v1/models", timeout)
         try:
             return [model["id"] for model in answer["data"]]
-        except (KeyError, TypeError):
-            raise EndpointError("%s/v1/models answered without models: %r" % (self.url, answer))
+        except (KeyError, TypeError) as exc:
+            raise EndpointError(f"{self.url}/v1/models answered without models: {answer!r}") from exc
 
     def chat(self, model, prompt, max_tokens, timeout):
         """(reply text, completion tokens) of one question."""
-        body = {"model": model, "max_tokens": max_tokens, "temperature": 0, "messages": [{"role": "user", "content": prompt}]}
+        body = {
+            "model": model,
+            "max_tokens": max_tokens,
+            "temperature": 0,
+            "messages": [{"role": "user", "content": prompt}],
+        }
         answer = self._json("/v1/chat/completions", timeout, body)
         try:
             message = answer["choices"][0]["message"]
             # A reasoning model that ran out of tokens has thought, and said nothing yet.
             text = message.get("content") or message.get("reasoning_content") or ""
             tokens = answer["usage"]["completion_tokens"]
-        except (KeyError, TypeError, IndexError):
-            raise EndpointError("%s/v1/chat/completions answered in an unknown form: %r" % (self.url, answer))
+        except (KeyError, TypeError, IndexError) as exc:
+            raise EndpointError(f"{self.url}/v1/chat/completions answered in an unknown form: {answer!r}") from exc
         if not text.strip():
-            raise EndpointError("%s/v1/chat/completions answered with an empty text" % self.url)
+            raise EndpointError(f"{self.url}/v1/chat/completions answered with an empty text")
         return text, tokens

@@ -18,8 +18,15 @@ RAY_PORT = 6379
 RAY_PORT_STEP = 10
 RAY_WORKER_PORT = 10002
 RAY_WORKER_PORT_STEP = 1000
-RAY_PORT_NAMES = ("gcs", "node_manager", "object_manager", "runtime_env_agent", "dashboard_agent_grpc",
-                  "dashboard_agent_listen", "metrics_export")
+RAY_PORT_NAMES = (
+    "gcs",
+    "node_manager",
+    "object_manager",
+    "runtime_env_agent",
+    "dashboard_agent_grpc",
+    "dashboard_agent_listen",
+    "metrics_export",
+)
 
 # Flex:ai hands out tenths of an NPU's AICore time (its default quota, flexnpud.conf).
 SHARE_AICORE_QUOTA = 10
@@ -98,8 +105,8 @@ class _Planner:
     def __init__(self, nodes):
         self.nodes = nodes
         self.problems = []
-        self.owner = {}      # (host, npu_id) -> [service, ...]
-        self.ports = {}      # (host, port) -> what listens there
+        self.owner = {}  # (host, npu_id) -> [service, ...]
+        self.ports = {}  # (host, port) -> what listens there
 
     def refuse(self, host, item, problem, remedy):
         self.problems.append(Problem(host, item, problem, remedy))
@@ -107,17 +114,25 @@ class _Planner:
     def claim_port(self, host, port, service, use):
         holder = self.ports.setdefault((host, port), (service, use))
         if holder != (service, use):
-            self.refuse(host, "service '%s'" % service, "port %d (%s) is also %s of service '%s'" % ((port, use) + holder[::-1]),
-                        "give one of them another port")
+            self.refuse(
+                host,
+                f"service '{service}'",
+                f"port {port} ({use}) is also {holder[1]} of service '{holder[0]}'",
+                "give one of them another port",
+            )
 
     def claim_npus(self, host, service, npu_ids):
-        item = "service '%s'" % service["name"]
+        item = f"service '{service['name']}'"
         for npu in npu_ids:
             others = self.owner.setdefault((host, npu), [])
             strangers = [o["name"] for o in others if not ("share" in o and "share" in service)]
             if strangers:
-                self.refuse(host, item, "NPU %d is also wanted by service '%s'" % (npu, strangers[0]),
-                            "give them different NPUs, or a share each")
+                self.refuse(
+                    host,
+                    item,
+                    f"NPU {npu} is also wanted by service '{strangers[0]}'",
+                    "give them different NPUs, or a share each",
+                )
             others.append(service)
             self.check_share(host, npu, others)
 
@@ -125,31 +140,47 @@ class _Planner:
         shares = [s["share"] for s in services if "share" in s]
         if not shares or len(shares) != len(services):
             return
-        item = "service '%s'" % services[-1]["name"]
+        item = f"service '{services[-1]['name']}'"
         aicore = sum(s["aicore"] for s in shares)
         if aicore > SHARE_AICORE_QUOTA:
-            self.refuse(host, item, "the shares of NPU %d add up to %s of %d parts of AICore" % (npu, aicore, SHARE_AICORE_QUOTA),
-                        "lower share.aicore")
+            self.refuse(
+                host,
+                item,
+                f"the shares of NPU {npu} add up to {aicore} of {SHARE_AICORE_QUOTA} parts of AICore",
+                "lower share.aicore",
+            )
         total = memory_total_mb(self.nodes[host].chips[npu][0])
         wanted = sum(s["memory_gb"] for s in shares) * 1024
         if total and wanted > total:
-            self.refuse(host, item, "the shares of NPU %d add up to %d MB of its %d MB" % (npu, wanted, total),
-                        "lower share.memory_gb")
+            self.refuse(
+                host,
+                item,
+                f"the shares of NPU {npu} add up to {wanted} MB of its {total} MB",
+                "lower share.memory_gb",
+            )
 
     def check_devices(self, host, service, npu_ids):
         """Without the N of /dev/davinciN a container cannot be given its NPU."""
         for npu in npu_ids:
             if None in self.nodes[host].devices([npu]):
-                self.refuse(host, "service '%s'" % service["name"], "the phy id of NPU %d is not known" % npu,
-                            "compare `npu-smi info -m` with ls /dev/davinci*, and repair the driver")
+                self.refuse(
+                    host,
+                    f"service '{service['name']}'",
+                    f"the phy id of NPU {npu} is not known",
+                    "compare `npu-smi info -m` with ls /dev/davinci*, and repair the driver",
+                )
 
     def exact_ids(self, host, service):
         node = self.nodes[host]
         ids = service["npus"]["ids"]
         absent = [i for i in ids if i not in node.chips]
         for npu in absent:
-            self.refuse(host, "service '%s'" % service["name"], "NPU %d is absent, the node has %s"
-                        % (npu, ", ".join(map(str, sorted(node.chips))) or "none"), "name NPUs that `npu-smi info -l` lists")
+            self.refuse(
+                host,
+                f"service '{service['name']}'",
+                f"NPU {npu} is absent, the node has {', '.join(map(str, sorted(node.chips))) or 'none'}",
+                "name NPUs that `npu-smi info -l` lists",
+            )
         return [] if absent else ids
 
     def free_ids(self, host, service):
@@ -157,25 +188,37 @@ class _Planner:
         count = service["npus"]
         free = [npu for npu in sorted(self.nodes[host].chips) if not self.owner.get((host, npu))]
         if len(free) < count:
-            self.refuse(host, "service '%s'" % service["name"], "it asks for %d NPUs, %d of %d are free"
-                        % (count, len(free), len(self.nodes[host].chips)), "lower npus, or move a service to another node")
+            self.refuse(
+                host,
+                f"service '{service['name']}'",
+                f"it asks for {count} NPUs, {len(free)} of {len(self.nodes[host].chips)} are free",
+                "lower npus, or move a service to another node",
+            )
             return []
         return free[:count]
 
     def hosts(self, service):
         """The hosts of a service that can be planned for; the others are problems."""
-        item = "service '%s'" % service["name"]
+        item = f"service '{service['name']}'"
         usable = []
         for host in service["hosts"]:
             node = self.nodes.get(host)
             if node is None:
-                self.refuse(host, item, "the host is not in group ascend of the inventory, or was left out of this run",
-                            "add it, correct the name, or widen --limit")
+                self.refuse(
+                    host,
+                    item,
+                    "the host is not in group ascend of the inventory, or was left out of this run",
+                    "add it, correct the name, or widen --limit",
+                )
             elif not node.chips:
                 self.refuse(host, item, "npu-smi shows no NPU there", "install the driver, or move the service")
             elif node.address is None:
-                self.refuse(host, item, "no management address was found on it",
-                            "set npuops_address to an IPv4 address of the node")
+                self.refuse(
+                    host,
+                    item,
+                    "no management address was found on it",
+                    "set npuops_address to an IPv4 address of the node",
+                )
             else:
                 usable.append(host)
         return usable
@@ -183,10 +226,14 @@ class _Planner:
     def parallel(self, service, parts):
         """Tensor, pipeline and data sizes; their product must be the devices that were placed."""
         counts = [len(part["phy_ids"]) for part in parts.values()]
-        item = "service '%s'" % service["name"]
+        item = f"service '{service['name']}'"
         if len(set(counts)) > 1:
-            self.refuse(service["hosts"][0], item, "its hosts would give %s devices" % " and ".join(map(str, counts)),
-                        "use hosts of one kind")
+            self.refuse(
+                service["hosts"][0],
+                item,
+                f"its hosts would give {' and '.join(map(str, counts))} devices",
+                "use hosts of one kind",
+            )
             return None
         wanted = service.get("parallel")
         if wanted is None:
@@ -194,10 +241,13 @@ class _Planner:
         sizes = {key: wanted.get(key, 1) for key in ("tensor", "pipeline", "data")}
         product = sizes["tensor"] * sizes["pipeline"] * sizes["data"]
         if product != sum(counts):
-            self.refuse(service["hosts"][0], item,
-                        "parallel tensor %(tensor)d × pipeline %(pipeline)d × data %(data)d" % sizes
-                        + " is %d, but %d hosts × %d devices are %d" % (product, len(counts), counts[0], sum(counts)),
-                        "make the product %d" % sum(counts))
+            self.refuse(
+                service["hosts"][0],
+                item,
+                f"parallel tensor {sizes['tensor']} × pipeline {sizes['pipeline']} × data {sizes['data']}"
+                + f" is {product}, but {len(counts)} hosts × {counts[0]} devices are {sum(counts)}",
+                f"make the product {sum(counts)}",
+            )
             return None
         return sizes
 
@@ -209,8 +259,8 @@ def place(services, nodes):
     :arg nodes: {inventory name: Node}.
     :returns: (placed, problems). C(placed) is a list of dictionaries, one for each service that could be placed, with
         C(name), C(engine), C(model), C(executor), C(head), C(hosts), C(port), C(url), C(args), C(env), C(share),
-        C(parallel) {tensor, pipeline, data}, C(devices) (their number over all hosts), C(chip) (its name on the head), C(nodes)
-        {host: {address, interface, npu_ids, phy_ids}} and, for executor ray, C(ray_ports).
+        C(parallel) {tensor, pipeline, data}, C(devices) (their number over all hosts), C(chip) (its name on the head),
+        C(nodes) {host: {address, interface, npu_ids, phy_ids}} and, for executor ray, C(ray_ports).
         C(problems) is a list of Problem; with any of them nothing should be changed.
     """
     problems = check_shape(services)
@@ -242,37 +292,47 @@ def place(services, nodes):
         for host in usable[name]:
             node = nodes[host]
             npu_ids = chosen.get((name, host), [])
-            parts[host] = {"address": node.address, "interface": node.interface, "npu_ids": npu_ids,
-                           "phy_ids": node.devices(npu_ids)}
+            parts[host] = {
+                "address": node.address,
+                "interface": node.interface,
+                "npu_ids": npu_ids,
+                "phy_ids": node.devices(npu_ids),
+            }
             for use in RAY_PORT_NAMES if ports else ():
                 planner.claim_port(host, ports[use], name, "ray " + use)
         head = service["hosts"][0]
         if head in nodes:
             planner.claim_port(head, service["port"], name, "endpoint")
         if "vnpu" in service:
-            planner.refuse(head, "service '%s'" % name, "vNPU placements cannot be planned by this release",
-                           "give whole NPUs with npus")
+            planner.refuse(
+                head,
+                f"service '{name}'",
+                "vNPU placements cannot be planned by this release",
+                "give whole NPUs with npus",
+            )
         if "vnpu" in service or len(parts) != len(service["hosts"]) or not all(p["npu_ids"] for p in parts.values()):
             continue
         sizes = planner.parallel(service, parts)
-        placed.append({
-            "name": name,
-            "engine": service["engine"],
-            "model": service["model"],
-            "executor": executor,
-            "head": head,
-            "hosts": service["hosts"],
-            "port": service["port"],
-            "url": "http://%s:%d" % (parts[head]["address"], service["port"]),
-            "args": service.get("args", {}),
-            "env": {key: str(value) for key, value in service.get("env", {}).items()},
-            "share": service.get("share"),
-            "parallel": sizes,
-            "chip": nodes[head].chips[parts[head]["npu_ids"][0]][0]["name"],
-            "devices": sum(len(part["phy_ids"]) for part in parts.values()),
-            "nodes": parts,
-            "ray_ports": ports,
-        })
+        placed.append(
+            {
+                "name": name,
+                "engine": service["engine"],
+                "model": service["model"],
+                "executor": executor,
+                "head": head,
+                "hosts": service["hosts"],
+                "port": service["port"],
+                "url": f"http://{parts[head]['address']}:{service['port']}",
+                "args": service.get("args", {}),
+                "env": {key: str(value) for key, value in service.get("env", {}).items()},
+                "share": service.get("share"),
+                "parallel": sizes,
+                "chip": nodes[head].chips[parts[head]["npu_ids"][0]][0]["name"],
+                "devices": sum(len(part["phy_ids"]) for part in parts.values()),
+                "nodes": parts,
+                "ray_ports": ports,
+            }
+        )
     return placed, planner.problems
 
 
@@ -291,15 +351,26 @@ def host_views(placed):
             listen = _ray_listen(ports, host == service["head"]) if ports else []
             endpoint = [service["port"]] if host == service["head"] else []
             own = [ports[name] for name in RAY_PORT_NAMES if name != "gcs" or endpoint] if ports else []
-            view["parts"].append({"service": service["name"], "npu_ids": part["npu_ids"], "ports": endpoint + own,
-                                  "model": service["model"]})
+            view["parts"].append(
+                {
+                    "service": service["name"],
+                    "npu_ids": part["npu_ids"],
+                    "ports": endpoint + own,
+                    "model": service["model"],
+                }
+            )
             if service["image"] and service["image"] not in view["images"]:
                 view["images"].append(service["image"])
             view["listen"] += listen
             for peer, other in service["nodes"].items():
                 if ports and peer != host:
-                    view["peers"].append({"name": peer, "address": other["address"],
-                                          "ports": _ray_listen(ports, peer == service["head"])})
+                    view["peers"].append(
+                        {
+                            "name": peer,
+                            "address": other["address"],
+                            "ports": _ray_listen(ports, peer == service["head"]),
+                        }
+                    )
     return views
 
 

@@ -32,7 +32,7 @@ def owner_of(pid, proc="/proc"):
     prefix = (OWNER_VARIABLE + "=").encode()
     for entry in (environ or b"").split(b"\0"):
         if entry.startswith(prefix):
-            return entry[len(prefix):].decode("utf-8", "replace")
+            return entry[len(prefix) :].decode("utf-8", "replace")
     return None
 
 
@@ -71,7 +71,7 @@ def listeners(ports, proc="/proc"):
         for port, inodes in listening_inodes((text or b"").decode("ascii", "replace")).items():
             if port in ports:
                 for inode in inodes:
-                    wanted["socket:[%s]" % inode] = port
+                    wanted[f"socket:[{inode}]"] = port
     if not wanted:
         return {}
     holders = {}
@@ -91,6 +91,8 @@ def listeners(ports, proc="/proc"):
     result = {}
     for port in sorted(set(wanted.values())):
         pids = sorted(holders.get(port, [])) or [None]
-        result[port] = [{"pid": pid, "name": name_of(pid, proc) if pid else None,
-                         "owner": owner_of(pid, proc) if pid else None} for pid in pids]
+        result[port] = [
+            {"pid": pid, "name": name_of(pid, proc) if pid else None, "owner": owner_of(pid, proc) if pid else None}
+            for pid in pids
+        ]
     return result

@@ -4,11 +4,11 @@
 """The nodes of a Ray cluster as its head knows them; runs *inside* a serving container, where Ray is.
 
 C(ray status) leaves out dead nodes, counts reserved NPUs in one number and lags by five seconds; the official images
-carry Ray without its dashboard, so C(ray list nodes) does not work. The head's node table is right at once, and needs no
-driver and no raylet on this host. It is a private interface of Ray: seen to work with Ray 2.48 and 2.60.
+carry Ray without its dashboard, so C(ray list nodes) does not work. The head's node table is right at once, and needs
+no driver and no raylet on this host. It is a private interface of Ray: seen to work with Ray 2.48 and 2.60.
 
     python3 _ray_nodes.py ADDRESS                      prints a JSON list of nodes
-    python3 _ray_nodes.py ADDRESS IP=NPUS [IP=NPUS …]  exits with 1 and one line of text unless these are all there
+    python3 _ray_nodes.py ADDRESS IP=NPUS [IP=NPUS …]  exits with 1 and a line of text unless all are there
 
 This module util is PRIVATE to the collection. It can have breaking changes at any time.
 """
@@ -32,9 +32,9 @@ def missing(nodes, expected):
     words = []
     for address, npus in sorted(expected.items()):
         if address not in there:
-            words.append("node %s has not joined" % address)
+            words.append(f"node {address} has not joined")
         elif there[address] != npus:
-            words.append("node %s brings %d NPUs instead of %d" % (address, there[address], npus))
+            words.append(f"node {address} brings {there[address]} NPUs instead of {npus}")
     return words
 
 
@@ -45,7 +45,8 @@ def read(address):
 
     state = GlobalState()
     state._initialize_global_state(
-        GcsClientOptions.create(address, None, allow_cluster_id_nil=True, fetch_cluster_id_if_nil=False))
+        GcsClientOptions.create(address, None, allow_cluster_id_nil=True, fetch_cluster_id_if_nil=False)
+    )
     # A node whose NPUs are all taken has no NPU key here.
     free = state.available_resources_per_node()
     return [
@@ -66,7 +67,7 @@ def main(argv):
     try:
         nodes = read(argv[0])
     except Exception as exc:  # Ray raises a different type in each release; all mean "the head did not answer"
-        sys.stderr.write("Ray head %s does not answer: %s: %s\n" % (argv[0], type(exc).__name__, exc))
+        sys.stderr.write(f"Ray head {argv[0]} does not answer: {type(exc).__name__}: {exc}\n")
         return 2
     if len(argv) == 1:
         sys.stdout.write(json.dumps(nodes) + "\n")
@@ -74,7 +75,7 @@ def main(argv):
     expected = {address: int(npus) for address, npus in (word.split("=") for word in argv[1:])}
     absent = missing(nodes, expected)
     if absent:
-        sys.stderr.write("waiting for Ray: %s\n" % "; ".join(absent))
+        sys.stderr.write(f"waiting for Ray: {'; '.join(absent)}\n")
         return 1
     return 0
 

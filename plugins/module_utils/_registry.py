@@ -46,8 +46,10 @@ class Reference:
         path, _colon, tag = path.partition(":")
         if registry == DEFAULT_REGISTRY and "/" not in path:
             path = "library/" + path
-        if not re.match(r"^[a-z0-9]+(?:[._/-]+[a-z0-9]+)*$", path) or (tag and not re.match(r"^[\w][\w.-]{0,127}$", tag)):
-            raise ValueError("'%s' is not an image name" % text)
+        if not re.match(r"^[a-z0-9]+(?:[._/-]+[a-z0-9]+)*$", path) or (
+            tag and not re.match(r"^[\w][\w.-]{0,127}$", tag)
+        ):
+            raise ValueError(f"'{text}' is not an image name")
         return cls(registry, path, digest or tag or "latest")
 
 
@@ -56,7 +58,7 @@ def _token(challenge, repository, timeout):
     fields = dict(_CHALLENGE.findall(challenge or ""))
     if "realm" not in fields:
         return None
-    query = {"scope": fields.get("scope", "repository:%s:pull" % repository)}
+    query = {"scope": fields.get("scope", f"repository:{repository}:pull")}
     if "service" in fields:
         query["service"] = fields["service"]
     try:
@@ -75,7 +77,8 @@ def ask(reference, scheme, timeout):
     :returns: (state, detail): state C(present) with the digest (or None), C(absent), C(denied) or C(unreachable) with
         what came back.
     """
-    url = "%s://%s/v2/%s/manifests/%s" % (scheme, reference.registry, quote(reference.repository), quote(reference.reference, safe=":"))
+    path = f"{quote(reference.repository)}/manifests/{quote(reference.reference, safe=':')}"
+    url = f"{scheme}://{reference.registry}/v2/{path}"
     headers = {"Accept": ", ".join(MANIFEST_TYPES)}
     for last in (False, True):
         try:
@@ -83,13 +86,13 @@ def ask(reference, scheme, timeout):
                 return "present", answer.headers.get("Docker-Content-Digest")
         except HTTPError as exc:
             if exc.code == 404:
-                return "absent", "%s answered 404" % url
+                return "absent", f"{url} answered 404"
             if exc.code != 401 or last:
-                return ("denied" if exc.code in (401, 403) else "unreachable"), "%s answered %d" % (url, exc.code)
+                return ("denied" if exc.code in (401, 403) else "unreachable"), f"{url} answered {exc.code}"
             token = _token(exc.headers.get("WWW-Authenticate"), reference.repository, timeout)
             if token is None:
-                return "denied", "%s answered 401" % url
+                return "denied", f"{url} answered 401"
             headers["Authorization"] = "Bearer " + token
         except (URLError, OSError) as exc:
-            return "unreachable", "%s: %s" % (url, getattr(exc, "reason", exc))
+            return "unreachable", f"{url}: {getattr(exc, 'reason', exc)}"
     return "unreachable", url

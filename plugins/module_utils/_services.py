@@ -48,14 +48,19 @@ class Problem:
         self.remedy = remedy
 
     def sentence(self):
-        return "%s: %s: %s; %s." % (self.host, self.item, self.problem, self.remedy)
+        return f"{self.host}: {self.item}: {self.problem}; {self.remedy}."
 
     def to_dict(self):
-        return {"host": self.host, "item": self.item, "problem": self.problem, "remedy": self.remedy,
-                "sentence": self.sentence()}
+        return {
+            "host": self.host,
+            "item": self.item,
+            "problem": self.problem,
+            "remedy": self.remedy,
+            "sentence": self.sentence(),
+        }
 
     def __repr__(self):
-        return "Problem(%r)" % self.sentence()
+        return f"Problem({self.sentence()!r})"
 
     def __eq__(self, other):
         return isinstance(other, Problem) and self.to_dict() == other.to_dict()
@@ -83,8 +88,8 @@ def _keys(found, known, where):
     for key in found:
         if key not in known:
             near = _nearest(key, known)
-            hint = "write '%s'" % near if near else "the known keys are %s" % ", ".join(known)
-            yield "key '%s' is not known%s" % (key, where), hint
+            hint = f"write '{near}'" if near else f"the known keys are {', '.join(known)}"
+            yield f"key '{key}' is not known{where}", hint
 
 
 def _check_npus(npus):
@@ -92,100 +97,102 @@ def _check_npus(npus):
         ids = npus.get("ids")
         unknown = list(_keys(npus, ("ids",), " in npus"))
         if unknown:
-            for pair in unknown:
-                yield pair
+            yield from unknown
         elif not isinstance(ids, list) or not ids or not all(_is_int(i) and i >= 0 for i in ids):
-            yield "npus.ids is %r" % (ids,), "list NPU ids as `npu-smi info` prints them, for example {ids: [4, 5]}"
+            yield f"npus.ids is {ids!r}", "list NPU ids as `npu-smi info` prints them, for example {ids: [4, 5]}"
         elif len(set(ids)) != len(ids):
-            yield "npus.ids %s names an NPU twice" % ids, "list every NPU once"
+            yield f"npus.ids {ids} names an NPU twice", "list every NPU once"
     elif not _positive(npus):
-        yield "npus is %r" % (npus,), "give how many NPUs on each host, or exact ids as {ids: [4, 5]}"
+        yield f"npus is {npus!r}", "give how many NPUs on each host, or exact ids as {ids: [4, 5]}"
 
 
 def _check_share(share):
     if not isinstance(share, dict):
-        yield "share is %r" % (share,), "give it as {aicore: 5, memory_gb: 30}"
+        yield f"share is {share!r}", "give it as {aicore: 5, memory_gb: 30}"
         return
-    for text, remedy in _keys(share, ("aicore", "memory_gb"), " in share"):
-        yield text, remedy
+    yield from _keys(share, ("aicore", "memory_gb"), " in share")
     for key in ("aicore", "memory_gb"):
         value = share.get(key)
         if isinstance(value, bool) or not isinstance(value, (int, float)) or value <= 0:
-            yield "share.%s is %r" % (key, value), "give a number above 0"
+            yield f"share.{key} is {value!r}", "give a number above 0"
 
 
 def _check_vnpu(vnpu):
     if not isinstance(vnpu, dict) or ("memory_gb" in vnpu) == ("template" in vnpu):
-        yield "vnpu is %r" % (vnpu,), "give either {memory_gb: 23} or {template: vir10_3c_32g}"
+        yield f"vnpu is {vnpu!r}", "give either {memory_gb: 23} or {template: vir10_3c_32g}"
         return
-    for text, remedy in _keys(vnpu, ("memory_gb", "template", "dynamic"), " in vnpu"):
-        yield text, remedy
+    yield from _keys(vnpu, ("memory_gb", "template", "dynamic"), " in vnpu")
 
 
 def _check_parallel(parallel):
     if not isinstance(parallel, dict):
-        yield "parallel is %r" % (parallel,), "give it as {tensor: 8, pipeline: 2}"
+        yield f"parallel is {parallel!r}", "give it as {tensor: 8, pipeline: 2}"
         return
-    for text, remedy in _keys(parallel, PARALLEL_KEYS, " in parallel"):
-        yield text, remedy
+    yield from _keys(parallel, PARALLEL_KEYS, " in parallel")
     for key in PARALLEL_KEYS:
         if key in parallel and not _positive(parallel[key]):
-            yield "parallel.%s is %r" % (key, parallel[key]), "give a whole number above 0"
+            yield f"parallel.{key} is {parallel[key]!r}", "give a whole number above 0"
 
 
 def _check_args(service):
     args = service.get("args", {})
     if not isinstance(args, dict):
-        yield "args is %r" % (args,), "give the engine's flags as a mapping"
+        yield f"args is {args!r}", "give the engine's flags as a mapping"
         return
     if service.get("engine") != "vllm":
         return
     for key in args:
         if not isinstance(key, str) or not _ARG.match(key):
-            yield ("args key '%s' is not snake_case" % key,
-                   "write '%s'" % re.sub(r"[^a-z0-9]+", "_", str(key).lower()).strip("_"))
+            yield (
+                f"args key '{key}' is not snake_case",
+                f"write '{re.sub('[^a-z0-9]+', '_', str(key).lower()).strip('_')}'",
+            )
         elif key in DERIVED_ARGS:
-            yield "args.%s is set by the collection" % key, "set '%s' of the service instead" % DERIVED_ARGS[key]
+            yield f"args.{key} is set by the collection", f"set '{DERIVED_ARGS[key]}' of the service instead"
 
 
 def _check_env(env):
     if not isinstance(env, dict):
-        yield "env is %r" % (env,), "give it as a mapping of names to texts"
+        yield f"env is {env!r}", "give it as a mapping of names to texts"
         return
     for key, value in env.items():
         if not isinstance(key, str) or not _ENV.match(key):
-            yield "env name '%s' is not a variable name" % key, "use letters, digits and '_'"
+            yield f"env name '{key}' is not a variable name", "use letters, digits and '_'"
         elif isinstance(value, (dict, list)) or value is None:
-            yield "env.%s is %r" % (key, value), "quote it as a text"
+            yield f"env.{key} is {value!r}", "quote it as a text"
         elif isinstance(value, bool):
-            yield ("env.%s is the boolean %s" % (key, str(value).lower()),
-                   "quote it: the engine must see the very text that you mean")
+            yield (
+                f"env.{key} is the boolean {str(value).lower()}",
+                "quote it: the engine must see the very text that you mean",
+            )
 
 
 def _shape(service):
     """Pairs (problem, remedy) of one service that is a mapping."""
-    for text, remedy in _keys(service, KEYS, ""):
-        yield text, remedy
+    yield from _keys(service, KEYS, "")
     for key in REQUIRED:
         if service.get(key) in (None, "", []):
-            yield "'%s' is missing" % key, "add it"
+            yield f"'{key}' is missing", "add it"
     name = service.get("name")
     if name and (not isinstance(name, str) or not _NAME.match(name)):
-        yield "name %r cannot name a container and a unit" % (name,), "use up to 40 of a-z, 0-9, '-' and '_', a letter first"
+        yield (
+            f"name {name!r} cannot name a container and a unit",
+            "use up to 40 of a-z, 0-9, '-' and '_', a letter first",
+        )
     engine = service.get("engine")
     if engine and engine not in ENGINES:
-        yield "engine '%s' is not known" % engine, "use one of %s" % ", ".join(ENGINES)
+        yield f"engine '{engine}' is not known", f"use one of {', '.join(ENGINES)}"
     model = service.get("model")
     if model and (not isinstance(model, str) or not model.startswith("/")):
-        yield "model %r is not an absolute path" % (model,), "give the directory of the weights on the node"
+        yield f"model {model!r} is not an absolute path", "give the directory of the weights on the node"
     hosts = service.get("hosts")
     if hosts and (not isinstance(hosts, list) or not all(isinstance(h, str) for h in hosts)):
-        yield "hosts is %r" % (hosts,), "list inventory names"
+        yield f"hosts is {hosts!r}", "list inventory names"
     elif hosts and len(set(hosts)) != len(hosts):
         yield "hosts names a node twice", "list every node once"
     port = service.get("port")
     if port is not None and not (_is_int(port) and 1024 <= port <= 65535):
-        yield "port is %r" % (port,), "give a number from 1024 to 65535"
+        yield f"port is {port!r}", "give a number from 1024 to 65535"
     if sum(key in service for key in ("npus", "vnpu")) != 1:
         yield "it must say either npus or vnpu", "give the number of NPUs, or a slice"
     if "npus" in service:
@@ -202,9 +209,9 @@ def _shape(service):
             yield pair
     executor = service.get("executor")
     if executor is not None and executor not in EXECUTORS:
-        yield "executor '%s' is not known" % executor, "use one of %s" % ", ".join(EXECUTORS)
+        yield f"executor '{executor}' is not known", f"use one of {', '.join(EXECUTORS)}"
     elif executor == "mp" and isinstance(hosts, list) and len(hosts) > 1:
-        yield "executor 'mp' cannot span %d hosts" % len(hosts), "use 'ray'"
+        yield f"executor 'mp' cannot span {len(hosts)} hosts", "use 'ray'"
     for pair in _check_args(service):
         yield pair
     for pair in _check_env(service.get("env", {})):
@@ -222,13 +229,13 @@ def check_shape(services):
     problems = []
     seen = set()
     for index, service in enumerate(services):
-        item = "ascend_services[%d]" % index
+        item = f"ascend_services[{index}]"
         if not isinstance(service, dict):
             problems.append(Problem("inventory", item, "it is not a mapping", "write name, engine, model, hosts, port"))
             continue
         name = service.get("name")
         if name:
-            item = "service '%s'" % name
+            item = f"service '{name}'"
         problems.extend(Problem("inventory", item, text, remedy) for text, remedy in _shape(service))
         if name in seen:
             problems.append(Problem("inventory", item, "the name is used twice", "rename one of them"))
@@ -247,15 +254,22 @@ def check_served(services):
     for service in services:
         faults = []
         if service["engine"] not in SERVED_ENGINES:
-            faults.append(("engine '%s' is not served by this release" % service["engine"],
-                           "use one of %s" % ", ".join(SERVED_ENGINES)))
+            faults.append(
+                (
+                    f"engine '{service['engine']}' is not served by this release",
+                    f"use one of {', '.join(SERVED_ENGINES)}",
+                )
+            )
         if service.get("executor", "mp") not in SERVED_EXECUTORS:
-            faults.append(("executor '%s' is not served by this release" % service["executor"],
-                           "use one of %s" % ", ".join(SERVED_EXECUTORS)))
+            faults.append(
+                (
+                    f"executor '{service['executor']}' is not served by this release",
+                    f"use one of {', '.join(SERVED_EXECUTORS)}",
+                )
+            )
         if "vnpu" in service:
             faults.append(("vNPU placements are not served by this release", "give whole NPUs with npus"))
         if "share" in service:
             faults.append(("time sharing of an NPU is not served by this release", "give the service NPUs of its own"))
-        problems.extend(Problem("inventory", "service '%s'" % service["name"], text, remedy)
-                        for text, remedy in faults)
+        problems.extend(Problem("inventory", f"service '{service['name']}'", text, remedy) for text, remedy in faults)
     return problems

@@ -96,7 +96,8 @@ from ..module_utils._services import Problem
 
 REMEDIES = {
     "absent": "correct the name or the tag, or push the image there",
-    "unreachable": "mend the way to the registry (DNS, proxy, insecure_registries), or load the image with `docker load`",
+    "unreachable": "mend the way to the registry (DNS, proxy, insecure_registries), "
+    "or load the image with `docker load`",
 }
 
 
@@ -104,8 +105,9 @@ def in_engine(module, docker, name):
     path = module.get_bin_path(docker)
     if path is None:
         return None
-    rc, out, _err = module.run_command([path, "image", "inspect", "--format", "{{.Id}}", name],
-                                       environ_update={"LC_ALL": "C"})
+    rc, out, _err = module.run_command(
+        [path, "image", "inspect", "--format", "{{.Id}}", name], environ_update={"LC_ALL": "C"}
+    )
     return out.strip() if rc == 0 else None
 
 
@@ -133,17 +135,17 @@ def main():
     try:
         references = [(name, Reference.parse(name)) for name in module.params["images"]]
     except ValueError as exc:
-        module.fail_json(msg="%s; write it as registry/repository:tag." % exc)
+        module.fail_json(msg=f"{exc}; write it as registry/repository:tag.")
     images = [find(module, name, reference) for name, reference in references]
     problems = []
     for image in images:
         state = image["registry"]
         if state in REMEDIES:
-            text = "it is not in the engine, and the registry %s (%s)" % (
-                "does not have it" if state == "absent" else "does not answer", image["detail"])
+            answer = "does not have it" if state == "absent" else "does not answer"
+            text = f"it is not in the engine, and the registry {answer} ({image['detail']})"
             problems.append(Problem(module.params["host"], "image " + image["name"], text, REMEDIES[state]))
         elif state == "denied":
-            module.warn("%s: %s; the pull needs credentials (docker login)." % (image["name"], image["detail"]))
+            module.warn(f"{image['name']}: {image['detail']}; the pull needs credentials (docker login).")
     result = {"changed": False, "images": images, "problems": [problem.to_dict() for problem in problems]}
     if problems and module.params["strict"]:
         module.fail_json(msg="\n".join(problem.sentence() for problem in problems), **result)

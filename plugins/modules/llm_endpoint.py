@@ -129,7 +129,7 @@ def look(endpoint, params):
     except EndpointError as exc:
         return None, str(exc)
     if params["model"] and params["model"] not in models:
-        return None, "it serves %s, not %s" % (", ".join(models) or "nothing", params["model"])
+        return None, f"it serves {', '.join(models) or 'nothing'}, not {params['model']}"
     if not models:
         return None, "it lists no model"
     return models, None
@@ -148,7 +148,7 @@ def wait(module, endpoint):
             return models, trouble, waited
         failures = restarts(module, unit) - before if unit else 0
         if failures >= params["max_restarts"]:
-            return None, "%s failed %d times in a row" % (unit, failures), waited
+            return None, f"{unit} failed {failures} times in a row", waited
         if waited >= params["wait_timeout"]:
             return None, trouble, waited
         time.sleep(min(params["interval"], max(0, params["wait_timeout"] - waited)))
@@ -173,20 +173,28 @@ def main():
     params = module.params
     endpoint = Endpoint(params["url"], params["api_key"])
     models, trouble, waited = wait(module, endpoint)
-    result = {"changed": False, "ready": not trouble, "models": models or [], "reply": None, "completion_tokens": None,
-              "waited_s": round(waited, 1), "reply_s": None}
+    result = {
+        "changed": False,
+        "ready": not trouble,
+        "models": models or [],
+        "reply": None,
+        "completion_tokens": None,
+        "waited_s": round(waited, 1),
+        "reply_s": None,
+    }
     if trouble and not module.check_mode:
-        message = "%s is not ready after %d s: %s." % (params["url"], waited, trouble)
+        message = f"{params['url']} is not ready after {int(waited)} s: {trouble}."
         if params["unit"]:
-            message += " Last lines of `journalctl -u %s`:\n%s" % (params["unit"], log_tail(module, params["unit"]))
+            message += f" Last lines of `journalctl -u {params['unit']}`:\n{log_tail(module, params['unit'])}"
         module.fail_json(msg=message, **result)
     if params["prompt"] and models:
         started = time.monotonic()
         try:
             result["reply"], result["completion_tokens"] = endpoint.chat(
-                params["model"] or models[0], params["prompt"], params["max_tokens"], params["timeout"] * 10)
+                params["model"] or models[0], params["prompt"], params["max_tokens"], params["timeout"] * 10
+            )
         except EndpointError as exc:
-            module.fail_json(msg="The endpoint is ready, but does not answer a question: %s." % exc, **result)
+            module.fail_json(msg=f"The endpoint is ready, but does not answer a question: {exc}.", **result)
         result["reply_s"] = round(time.monotonic() - started, 2)
     module.exit_json(**result)
 

@@ -13,8 +13,8 @@ version_added: 1.0.0
 description:
   - Before serving (O(expect=ready)). Every NPU of the placement is present, C(OK), without a stranger's process, and
     without HBM that nobody holds (a zombie). The model directory is complete. The ports are free.
-  - After serving (O(expect=serving)). Every NPU of the placement shows a process of its service with memory, and no other
-    NPU shows one.
+  - After serving (O(expect=serving)). Every NPU of the placement shows a process of its service with memory, and
+    no other NPU shows one.
   - What belongs to a service is told by the variable C(NPUOPS_SERVICE) in the environment of its processes, so a
     service that already runs is no obstacle to itself.
   - Reads only. One call does it for all services of the node.
@@ -153,7 +153,11 @@ INDEX = "model.safetensors.index.json"
 
 def look_at_model(path):
     """What is in a model directory; a broken index counts as a missing file."""
-    seen = {"directory": os.path.isdir(path), "config": os.path.isfile(os.path.join(path, "config.json")), "missing": []}
+    seen = {
+        "directory": os.path.isdir(path),
+        "config": os.path.isfile(os.path.join(path, "config.json")),
+        "missing": [],
+    }
     index = os.path.join(path, INDEX)
     if os.path.isfile(index):
         try:
@@ -221,10 +225,17 @@ def main():
             "chip_id": chip["chip_id"],
             "health": chip["health"],
             "hbm_mb": chip["hbm_mb"],
-            "owners": sorted({owners[p["pid"]] for p in found["processes"]
-                              if p["npu_id"] == chip["npu_id"] and p["chip_id"] in (chip["chip_id"], None)}, key=str),
+            "owners": sorted(
+                {
+                    owners[p["pid"]]
+                    for p in found["processes"]
+                    if p["npu_id"] == chip["npu_id"] and p["chip_id"] in (chip["chip_id"], None)
+                },
+                key=str,
+            ),
         }
-        for chip in found["chips"] if chip["npu_id"] in asked
+        for chip in found["chips"]
+        if chip["npu_id"] in asked
     ]
     result = {"changed": False, "problems": [problem.to_dict() for problem in problems], "npus": npus}
     if problems and module.params["strict"]:

@@ -29,8 +29,9 @@ options:
   nodes:
     description:
       - What each node has, by inventory name. A mapping with C(chips) as returned by M(npuops.ascend.npu_info),
-        C(interfaces), a list of mappings with C(name) and C(addresses), and C(address_hints), a list of addresses of which the first one
-        that the node really has is the one other nodes use.
+        C(interfaces), a list of mappings with C(name) and C(addresses), and C(address_hints), a list of addresses of
+        which the first one that the node really has is the one other nodes use.
+      - The filter P(npuops.ascend.placement_nodes#filter) makes it from the facts of the nodes.
     type: dict
     required: true
   images:
@@ -123,7 +124,9 @@ services:
       type: dict
       sample: {tensor: 8, pipeline: 2, data: 1}
     nodes:
-      description: For each host C(address), C(interface), C(npu_ids) (as C(npu-smi) counts) and C(phy_ids) (N of C(/dev/davinciN)).
+      description:
+        - For each host C(address), C(interface), C(npu_ids) (as C(npu-smi) counts) and C(phy_ids) (the N of
+          C(/dev/davinciN)).
       type: dict
     ray_ports:
       description: Fixed ports of the service's Ray cluster, or null without Ray.
@@ -138,12 +141,13 @@ services:
       elements: str
 hosts:
   description:
-    - The placement seen from each host. C(parts) is what M(npuops.ascend.node_check) takes, C(address), C(listen) and C(peers)
-      what M(npuops.ascend.port_check) takes, C(images) what M(npuops.ascend.image_check) takes.
+    - The placement seen from each host. C(parts) is what M(npuops.ascend.node_check) takes, C(address), C(listen)
+      and C(peers) what M(npuops.ascend.port_check) takes, C(images) what M(npuops.ascend.image_check) takes.
   returned: always
   type: dict
 problems:
-  description: Why it must not be done, each with C(host), C(item), C(problem), C(remedy) and all of them as one C(sentence).
+  description:
+    - Why it must not be done, each with C(host), C(item), C(problem), C(remedy) and all of them as one C(sentence).
   returned: always
   type: list
   elements: dict
@@ -177,8 +181,10 @@ def main():
     try:
         nodes = {name: read_node(given) for name, given in module.params["nodes"].items()}
     except (KeyError, TypeError) as exc:
-        module.fail_json(msg="nodes: every entry needs chips (as npu_info returns them), interfaces and address_hints; "
-                             "reading them failed with %r." % (exc,))
+        module.fail_json(
+            msg="nodes: every entry needs chips (as npu_info returns them), interfaces and address_hints; "
+            f"reading them failed with {exc!r}."
+        )
     placed, problems = place(services, nodes)
     if placed and module.params["served_only"]:
         problems = problems + check_served(services)
@@ -186,12 +192,22 @@ def main():
         image = module.params["images"].get(service["engine"])
         service["image"] = image_for(image, image_suffix(service["chip"])) if image else None
         if image and service["image"] is None:
-            problems.append(Problem(service["head"], "service '%s'" % service["name"],
-                                    "upstream has no vLLM-Ascend image for chip %s" % service["chip"],
-                                    "name an image of your own with vllm_image"))
+            problems.append(
+                Problem(
+                    service["head"],
+                    f"service '{service['name']}'",
+                    f"upstream has no vLLM-Ascend image for chip {service['chip']}",
+                    "name an image of your own with vllm_image",
+                )
+            )
         complete = service["engine"] == "vllm" and service["parallel"]
         service["command"] = serve_command(service) if complete else None
-    result = {"changed": False, "services": placed, "hosts": host_views(placed), "problems": [problem.to_dict() for problem in problems]}
+    result = {
+        "changed": False,
+        "services": placed,
+        "hosts": host_views(placed),
+        "problems": [problem.to_dict() for problem in problems],
+    }
     if problems and module.params["strict"]:
         module.fail_json(msg="\n".join(problem.sentence() for problem in problems), **result)
     module.exit_json(**result)

@@ -147,9 +147,12 @@ def probe(params):
         if reason is not None:
             failed.setdefault((targets[address, port], address, reason), []).append(port)
     problems = [
-        Problem(params["host"], "network", "it cannot reach %s (%s) on TCP %s: %s"
-                % (name, address, ", ".join(map(str, sorted(ports))), reason),
-                "open these ports between the nodes (firewalld, ufw, security groups), or correct the address")
+        Problem(
+            params["host"],
+            "network",
+            f"it cannot reach {name} ({address}) on TCP {', '.join(map(str, sorted(ports)))}: {reason}",
+            "open these ports between the nodes (firewalld, ufw, security groups), or correct the address",
+        )
         for (name, address, reason), ports in sorted(failed.items())
     ]
     return len(targets), problems
@@ -188,12 +191,13 @@ def main():
         try:
             sockets, taken = bind(params["address"], params["ports"])
         except OSError as exc:
-            module.fail_json(msg="%s: cannot listen on %s: %s; is that address on this node?"
-                                 % (params["host"], params["address"], exc))
+            module.fail_json(
+                msg=f"{params['host']}: cannot listen on {params['address']}: {exc}; is that address on this node?"
+            )
         if sockets:
             pid = detach(sockets, params["lifetime"])
             with open(PID_FILE, "w", encoding="ascii") as handle:
-                handle.write("%d %d" % (pid, start_time(pid)))
+                handle.write(f"{pid} {start_time(pid)}")
         module.exit_json(changed=False, taken=taken)
     tried, problems = probe(params)
     result = {"changed": False, "tried": tried, "problems": [problem.to_dict() for problem in problems]}

@@ -155,7 +155,7 @@ def look(params):
         # Ray may log to stdout before; the list is the last line.
         return json.loads(answer.stdout.strip().rsplit("\n", 1)[-1]), None
     except ValueError:
-        return None, "unexpected output: %r" % answer.stdout[-300:]
+        return None, f"unexpected output: {answer.stdout[-300:]!r}"
 
 
 def main():
@@ -197,9 +197,11 @@ def main():
     }
     if absent and not module.check_mode:
         module.fail_json(
-            msg="Ray cluster %s is not complete after %d s: %s. Asked inside container %s; look at `docker logs %s` on the "
-                "node that is missing." % (params["address"], waited, "; ".join(absent), params["container"], params["container"]),
-            **result)
+            msg=f"Ray cluster {params['address']} is not complete after {waited:.0f} s: {'; '.join(absent)}. "
+            f"Asked inside container {params['container']}; look at `docker logs {params['container']}` "
+            "on the node that is missing.",
+            **result,
+        )
     module.exit_json(**result)
 
 

@@ -38,7 +38,7 @@ def test_every_entry_point_has_a_spec(role):
     included = set()
     for file in [*ROOT.glob("playbooks/*.yml"), *ROOT.glob("roles/*/tasks/*.yml")]:
         text = file.read_text(encoding="utf-8")
-        included |= set(re.findall(r"name: npuops\.ascend\.%s\n\s+tasks_from: (\w+)" % role, text))
+        included |= set(re.findall(rf"name: npuops\.ascend\.{role}\n\s+tasks_from: (\w+)", text))
     assert included <= set(specs), included
 
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import pytest
+
 from ansible_collections.npuops.ascend.plugins.module_utils import _node_check as check
 
 
@@ -32,7 +33,13 @@ READY = [
     ("a zombie", [chip(0, used=4001)], [], {}, ["4001 MB of HBM in use (idle: up to 4000 MB) and lists no process"]),
     ("at the idle limit", [chip(0, used=4000)], [], {}, []),
     ("HBM not printed", [dict(chip(0), hbm_mb=None)], [], {}, []),
-    ("sick and busy", [chip(0, health="Critical")], [process(0, 9)], {9: None}, ["health Critical", "used by process 9"]),
+    (
+        "sick and busy",
+        [chip(0, health="Critical")],
+        [process(0, 9)],
+        {9: None},
+        ["health Critical", "used by process 9"],
+    ),
 ]
 
 
@@ -44,11 +51,14 @@ def test_the_npus_of_a_placement(_case, chips, processes, owners, expected):
     assert all(p.host == "node1" and p.item == "service 'chat'" and p.remedy for p in found)
 
 
-@pytest.mark.parametrize(("holder", "words"), [
-    ({"pid": 5, "name": "nginx", "owner": None}, "port 8000 is taken by process 5 (nginx)"),
-    ({"pid": 5, "name": "vllm", "owner": "other"}, "of service 'other'"),
-    ({"pid": None, "name": None, "owner": None}, "another container"),
-])
+@pytest.mark.parametrize(
+    ("holder", "words"),
+    [
+        ({"pid": 5, "name": "nginx", "owner": None}, "port 8000 is taken by process 5 (nginx)"),
+        ({"pid": 5, "name": "vllm", "owner": "other"}, "of service 'other'"),
+        ({"pid": None, "name": None, "owner": None}, "another container"),
+    ],
+)
 def test_a_port_in_use(holder, words):
     found = check.check_ports("node1", "chat", [8000, 8001], {8000: [holder]})
     assert [words in p.problem for p in found] == [True]
@@ -58,11 +68,14 @@ def test_a_port_that_the_service_itself_holds():
     assert check.check_ports("node1", "chat", [8000], {8000: [{"pid": 5, "name": "vllm", "owner": "chat"}]}) == []
 
 
-@pytest.mark.parametrize(("seen", "words"), [
-    ({"directory": False, "config": False, "missing": []}, "does not exist"),
-    ({"directory": True, "config": False, "missing": []}, "no config.json"),
-    ({"directory": True, "config": True, "missing": ["model-00002.safetensors"]}, "first model-00002.safetensors"),
-])
+@pytest.mark.parametrize(
+    ("seen", "words"),
+    [
+        ({"directory": False, "config": False, "missing": []}, "does not exist"),
+        ({"directory": True, "config": False, "missing": []}, "no config.json"),
+        ({"directory": True, "config": True, "missing": ["model-00002.safetensors"]}, "first model-00002.safetensors"),
+    ],
+)
 def test_a_model_that_is_not_there(seen, words):
     assert [words in p.problem for p in check.check_model("node1", "chat", "/data/m", seen)] == [True]
 
@@ -79,8 +92,18 @@ PARTS = [{"service": "chat", "npu_ids": [0, 1]}]
 SERVING = [
     ("all there", [process(0, 7), process(1, 8)], {7: "chat", 8: "chat"}, []),
     ("one missing", [process(0, 7)], {7: "chat"}, ["NPU 1 chip 0 shows no process of it"]),
-    ("a stranger's instead", [process(0, 7), process(1, 8)], {7: "chat", 8: None}, ["NPU 1 chip 0 shows no process of it"]),
-    ("without memory", [process(0, 7), process(1, 8, memory=0)], {7: "chat", 8: "chat"}, ["NPU 1 chip 0 holds no memory"]),
+    (
+        "a stranger's instead",
+        [process(0, 7), process(1, 8)],
+        {7: "chat", 8: None},
+        ["NPU 1 chip 0 shows no process of it"],
+    ),
+    (
+        "without memory",
+        [process(0, 7), process(1, 8, memory=0)],
+        {7: "chat", 8: "chat"},
+        ["NPU 1 chip 0 holds no memory"],
+    ),
     ("on another NPU as well", [process(0, 7), process(1, 8), process(2, 8)], {7: "chat", 8: "chat"}, ["is on NPU 2"]),
     ("a stranger elsewhere", [process(0, 7), process(1, 8), process(2, 9)], {7: "chat", 8: "chat", 9: None}, []),
 ]

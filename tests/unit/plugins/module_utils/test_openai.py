@@ -10,6 +10,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+
 from ansible_collections.npuops.ascend.plugins.module_utils._openai import Endpoint, EndpointError
 
 CHAT = {"choices": [{"message": {"content": "Paris."}}], "usage": {"completion_tokens": 2}}
@@ -37,8 +38,12 @@ class Server(BaseHTTPRequestHandler):
 def server():
     server = ThreadingHTTPServer(("127.0.0.1", 0), Server)
     server.asked = []
-    server.answers = {"/health": (200, b""), "/v1/models": (200, {"data": [{"id": "chat"}]}), "/v1/chat/completions": (200, CHAT)}
-    server.url = "http://127.0.0.1:%d" % server.server_port
+    server.answers = {
+        "/health": (200, b""),
+        "/v1/models": (200, {"data": [{"id": "chat"}]}),
+        "/v1/chat/completions": (200, CHAT),
+    }
+    server.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield server
@@ -53,7 +58,12 @@ def test_a_ready_endpoint(server):
     assert endpoint.models(5) == ["chat"]
     assert endpoint.chat("chat", "Capital of France?", 16, 5) == ("Paris.", 2)
     path, asked, authorization = server.asked[-1]
-    assert (path, asked["model"], asked["max_tokens"], authorization) == ("/v1/chat/completions", "chat", 16, "Bearer s3cret")
+    assert (path, asked["model"], asked["max_tokens"], authorization) == (
+        "/v1/chat/completions",
+        "chat",
+        16,
+        "Bearer s3cret",
+    )
 
 
 def test_a_proxy_of_the_environment_is_not_asked(server, monkeypatch):
@@ -63,16 +73,22 @@ def test_a_proxy_of_the_environment_is_not_asked(server, monkeypatch):
 
 def test_the_thoughts_of_a_model_that_ran_out_of_tokens(server):
     message = {"content": None, "reasoning_content": "Hm."}
-    server.answers["/v1/chat/completions"] = (200, {"choices": [{"message": message}], "usage": {"completion_tokens": 1}})
+    server.answers["/v1/chat/completions"] = (
+        200,
+        {"choices": [{"message": message}], "usage": {"completion_tokens": 1}},
+    )
     assert Endpoint(server.url).chat("chat", "?", 1, 5) == ("Hm.", 1)
 
 
-@pytest.mark.parametrize(("answer", "words"), [
-    ((503, b"engine is dead"), "answered 503: engine is dead"),
-    ((200, b"<html>"), "answered no JSON"),
-    ((200, {"choices": []}), "unknown form"),
-    ((200, {"choices": [{"message": {"content": " "}}], "usage": {"completion_tokens": 0}}), "empty text"),
-])
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ((503, b"engine is dead"), "answered 503: engine is dead"),
+        ((200, b"<html>"), "answered no JSON"),
+        ((200, {"choices": []}), "unknown form"),
+        ((200, {"choices": [{"message": {"content": " "}}], "usage": {"completion_tokens": 0}}), "empty text"),
+    ],
+)
 def test_a_bad_reply(server, answer, words):
     server.answers["/v1/chat/completions"] = answer
     with pytest.raises(EndpointError, match=words):

@@ -6,14 +6,25 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.npuops.ascend.plugins.module_utils import _placement as placement
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.npuops.ascend.plugins.module_utils import _placement as placement
+
 
 def node(npus=8, chips=1, address="192.0.2.1", hbm=65536, first=0):
-    found = [{"npu_id": first + n, "chip_id": c, "phy_id": n * chips + c, "name": "910B3", "hbm_mb": [3000, hbm],
-              "memory_mb": [0, 0]} for n in range(npus) for c in range(chips)]
+    found = [
+        {
+            "npu_id": first + n,
+            "chip_id": c,
+            "phy_id": n * chips + c,
+            "name": "910B3",
+            "hbm_mb": [3000, hbm],
+            "memory_mb": [0, 0],
+        }
+        for n in range(npus)
+        for c in range(chips)
+    ]
     return placement.Node(placement.chips_by_npu(found), address, "eth0" if address else None)
 
 
@@ -29,12 +40,22 @@ def two():
 
 def test_one_model_over_two_nodes():
     placed, problems = placement.place(
-        [service(hosts=["node1", "node2"], parallel={"tensor": 8, "pipeline": 2}, env={"A": 1})], two())
+        [service(hosts=["node1", "node2"], parallel={"tensor": 8, "pipeline": 2}, env={"A": 1})], two()
+    )
     assert problems == []
     chat = placed[0]
-    assert (chat["executor"], chat["head"], chat["url"], chat["devices"]) == ("ray", "node1", "http://192.0.2.11:8000", 16)
-    assert chat["nodes"]["node2"] == {"address": "192.0.2.12", "interface": "eth0", "npu_ids": list(range(8)),
-                                      "phy_ids": list(range(8))}
+    assert (chat["executor"], chat["head"], chat["url"], chat["devices"]) == (
+        "ray",
+        "node1",
+        "http://192.0.2.11:8000",
+        16,
+    )
+    assert chat["nodes"]["node2"] == {
+        "address": "192.0.2.12",
+        "interface": "eth0",
+        "npu_ids": list(range(8)),
+        "phy_ids": list(range(8)),
+    }
     assert chat["parallel"] == {"tensor": 8, "pipeline": 2, "data": 1}
     assert chat["ray_ports"]["gcs"] == 6379
     assert chat["env"] == {"A": "1"}
@@ -54,20 +75,27 @@ def test_two_chips_of_an_npu_are_two_devices():
 
 def test_a_count_never_takes_what_a_later_service_names():
     placed, problems = placement.place(
-        [service("a", npus=2), service("b", npus={"ids": [0, 1]}, port=8001)], {"node1": node()})
+        [service("a", npus=2), service("b", npus={"ids": [0, 1]}, port=8001)], {"node1": node()}
+    )
     assert problems == []
     assert [s["nodes"]["node1"]["npu_ids"] for s in placed] == [[2, 3], [0, 1]]
 
 
 def test_ids_that_do_not_begin_at_zero():
     placed, _problems = placement.place([service(npus=2)], {"node1": node(npus=4, first=1536)})
-    assert placed[0]["nodes"]["node1"] == {"address": "192.0.2.1", "interface": "eth0", "npu_ids": [1536, 1537],
-                                           "phy_ids": [0, 1]}
+    assert placed[0]["nodes"]["node1"] == {
+        "address": "192.0.2.1",
+        "interface": "eth0",
+        "npu_ids": [1536, 1537],
+        "phy_ids": [0, 1],
+    }
 
 
 def test_ray_clusters_of_two_services_share_no_port():
     placed, problems = placement.place(
-        [service("a", hosts=["node1", "node2"], npus=4), service("b", hosts=["node1", "node2"], npus=4, port=8001)], two())
+        [service("a", hosts=["node1", "node2"], npus=4), service("b", hosts=["node1", "node2"], npus=4, port=8001)],
+        two(),
+    )
     assert problems == []
     a, b = (s["ray_ports"] for s in placed)
     assert not set(a.values()) & set(b.values())
@@ -83,15 +111,33 @@ PROBLEMS = [
     ([service(npus={"ids": [8]})], "node1", "NPU 8 is absent, the node has 0, 1, 2, 3, 4, 5, 6, 7"),
     ([service(npus=9)], "node1", "asks for 9 NPUs, 8 of 8 are free"),
     ([service("a", npus=6), service("b", npus=4, port=8001)], "node1", "asks for 4 NPUs, 2 of 8 are free"),
-    ([service("a", npus={"ids": [0, 1]}), service("b", npus={"ids": [1]}, port=8001)], "node1", "NPU 1 is also wanted by service 'a'"),
-    ([service("a", npus={"ids": [0]}), service("b", npus={"ids": [0]}, port=8001, share={"aicore": 3, "memory_gb": 8})],
-     "node1", "NPU 0 is also wanted by service 'a'"),
+    (
+        [service("a", npus={"ids": [0, 1]}), service("b", npus={"ids": [1]}, port=8001)],
+        "node1",
+        "NPU 1 is also wanted by service 'a'",
+    ),
+    (
+        [
+            service("a", npus={"ids": [0]}),
+            service("b", npus={"ids": [0]}, port=8001, share={"aicore": 3, "memory_gb": 8}),
+        ],
+        "node1",
+        "NPU 0 is also wanted by service 'a'",
+    ),
     (shared({"aicore": 7, "memory_gb": 30}, {"aicore": 4, "memory_gb": 30}), "node1", "add up to 11 of 10"),
-    (shared({"aicore": 5, "memory_gb": 40}, {"aicore": 5, "memory_gb": 30}), "node1", "add up to 71680 MB of its 65536"),
+    (
+        shared({"aicore": 5, "memory_gb": 40}, {"aicore": 5, "memory_gb": 30}),
+        "node1",
+        "add up to 71680 MB of its 65536",
+    ),
     ([service(parallel={"tensor": 4})], "node1", "is 4, but 1 hosts × 8 devices are 8"),
     ([service(hosts=["node1", "node2"], parallel={"tensor": 8, "pipeline": 2, "data": 2})], "node1", "is 32"),
     ([service("a", npus=1), service("b", npus=1)], "node1", "port 8000 (endpoint) is also endpoint of service 'a'"),
-    ([service("a", npus=1, executor="ray"), service("b", npus=1, port=6380)], "node1", "ray node_manager of service 'a'"),
+    (
+        [service("a", npus=1, executor="ray"), service("b", npus=1, port=6380)],
+        "node1",
+        "ray node_manager of service 'a'",
+    ),
 ]
 
 
@@ -107,10 +153,13 @@ def test_a_declared_time_share_may_use_one_npu():
     assert [s["nodes"]["node1"]["npu_ids"] for s in placed] == [[0], [0]]
 
 
-@pytest.mark.parametrize(("broken", "words"), [
-    (placement.Node({}, "192.0.2.1", "eth0"), "shows no NPU"),
-    (node(address=None), "no management address"),
-])
+@pytest.mark.parametrize(
+    ("broken", "words"),
+    [
+        (placement.Node({}, "192.0.2.1", "eth0"), "shows no NPU"),
+        (node(address=None), "no management address"),
+    ],
+)
 def test_a_node_that_cannot_be_used(broken, words):
     placed, problems = placement.place([service()], {"node1": broken})
     assert placed == []
@@ -152,22 +201,28 @@ def test_interfaces_from_facts():
     ]
 
 
-@pytest.mark.parametrize(("hints", "expected"), [
-    (["192.0.2.6", "192.0.2.5"], ("192.0.2.6", "eth0")),
-    (["node1.example", None, "192.0.2.5"], ("192.0.2.5", "eth0")),
-    (["198.51.100.1"], (None, None)),
-])
+@pytest.mark.parametrize(
+    ("hints", "expected"),
+    [
+        (["192.0.2.6", "192.0.2.5"], ("192.0.2.6", "eth0")),
+        (["node1.example", None, "192.0.2.5"], ("192.0.2.5", "eth0")),
+        (["198.51.100.1"], (None, None)),
+    ],
+)
 def test_the_first_address_the_node_really_has(hints, expected):
     assert placement.management_address(placement.interfaces_of(FACTS), hints) == expected
 
 
-wishes = st.lists(st.one_of(st.integers(1, 8), st.lists(st.integers(0, 7), min_size=1, max_size=4, unique=True)), max_size=4)
+wishes = st.lists(
+    st.one_of(st.integers(1, 8), st.lists(st.integers(0, 7), min_size=1, max_size=4, unique=True)), max_size=4
+)
 
 
 @given(wishes)
 def test_no_npu_is_ever_given_twice(wanted):
-    services = [service("s%d" % i, npus={"ids": w} if isinstance(w, list) else w, port=8000 + i)
-                for i, w in enumerate(wanted)]
+    services = [
+        service(f"s{i}", npus={"ids": w} if isinstance(w, list) else w, port=8000 + i) for i, w in enumerate(wanted)
+    ]
     placed, problems = placement.place(services, {"node1": node()})
     given_out = [npu for s in placed for npu in s["nodes"]["node1"]["npu_ids"]]
     assert problems or (len(placed) == len(services) and len(set(given_out)) == len(given_out))

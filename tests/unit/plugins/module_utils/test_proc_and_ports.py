@@ -12,6 +12,7 @@ import sys
 import time
 
 import pytest
+
 from ansible_collections.npuops.ascend.plugins.module_utils import _ports, _proc
 
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import pytest
+
 from ansible_collections.npuops.ascend.plugins.module_utils._ray_nodes import missing
 
 
@@ -12,16 +13,19 @@ def node(address, npus=8, alive=True):
     return {"address": address, "npus": npus, "alive": alive}
 
 
-@pytest.mark.parametrize(("nodes", "expected", "words"), [
-    ([], {}, []),
-    ([node("a"), node("b")], {"a": 8, "b": 8}, []),
-    ([node("a")], {"a": 8, "b": 8}, ["node b has not joined"]),
-    ([node("a"), node("b", alive=False)], {"a": 8, "b": 8}, ["node b has not joined"]),
-    # A node that came back has a new entry beside the dead one.
-    ([node("a"), node("b", alive=False), node("b")], {"a": 8, "b": 8}, []),
-    ([node("a"), node("b", npus=7)], {"a": 8, "b": 8}, ["node b brings 7 NPUs instead of 8"]),
-    ([node("a", npus=16)], {"a": 8}, ["node a brings 16 NPUs instead of 8"]),
-    ([node("a"), node("stranger")], {"a": 8}, []),
-])
+@pytest.mark.parametrize(
+    ("nodes", "expected", "words"),
+    [
+        ([], {}, []),
+        ([node("a"), node("b")], {"a": 8, "b": 8}, []),
+        ([node("a")], {"a": 8, "b": 8}, ["node b has not joined"]),
+        ([node("a"), node("b", alive=False)], {"a": 8, "b": 8}, ["node b has not joined"]),
+        # A node that came back has a new entry beside the dead one.
+        ([node("a"), node("b", alive=False), node("b")], {"a": 8, "b": 8}, []),
+        ([node("a"), node("b", npus=7)], {"a": 8, "b": 8}, ["node b brings 7 NPUs instead of 8"]),
+        ([node("a", npus=16)], {"a": 8}, ["node a brings 16 NPUs instead of 8"]),
+        ([node("a"), node("stranger")], {"a": 8}, []),
+    ],
+)
 def test_what_is_missing(nodes, expected, words):
     assert missing(nodes, expected) == words

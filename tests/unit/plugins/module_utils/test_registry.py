@@ -10,18 +10,22 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+
 from ansible_collections.npuops.ascend.plugins.module_utils._registry import Reference, ask
 
 
-@pytest.mark.parametrize(("text", "parts"), [
-    ("quay.io/ascend/vllm-ascend:v0.23.0", ("quay.io", "ascend/vllm-ascend", "v0.23.0")),
-    ("debian", ("registry-1.docker.io", "library/debian", "latest")),
-    ("ascend/cann:8.5", ("registry-1.docker.io", "ascend/cann", "8.5")),
-    ("localhost/x", ("localhost", "x", "latest")),
-    ("mirror:5000/a/b", ("mirror:5000", "a/b", "latest")),
-    ("q.io/a@sha256:0011", ("q.io", "a", "sha256:0011")),
-    ("q.io/a:t@sha256:0011", ("q.io", "a", "sha256:0011")),
-])
+@pytest.mark.parametrize(
+    ("text", "parts"),
+    [
+        ("quay.io/ascend/vllm-ascend:v0.23.0", ("quay.io", "ascend/vllm-ascend", "v0.23.0")),
+        ("debian", ("registry-1.docker.io", "library/debian", "latest")),
+        ("ascend/cann:8.5", ("registry-1.docker.io", "ascend/cann", "8.5")),
+        ("localhost/x", ("localhost", "x", "latest")),
+        ("mirror:5000/a/b", ("mirror:5000", "a/b", "latest")),
+        ("q.io/a@sha256:0011", ("q.io", "a", "sha256:0011")),
+        ("q.io/a:t@sha256:0011", ("q.io", "a", "sha256:0011")),
+    ],
+)
 def test_the_parts_of_a_name(text, parts):
     found = Reference.parse(text)
     assert (found.registry, found.repository, found.reference) == parts
@@ -52,8 +56,8 @@ class Registry(BaseHTTPRequestHandler):
         if self.path.startswith("/v2/secret/"):
             return self._answer(401, [("WWW-Authenticate", 'Basic realm="here"')])
         if self.server.wants_token and self.headers.get("Authorization") != "Bearer let-me-in":
-            realm = "http://127.0.0.1:%d/token" % self.server.server_port
-            challenge = 'Bearer realm="%s",service="here",scope="repository:a/b:pull"' % realm
+            realm = f"http://127.0.0.1:{self.server.server_port}/token"
+            challenge = f'Bearer realm="{realm}",service="here",scope="repository:a/b:pull"'
             return self._answer(401, [("WWW-Authenticate", challenge)])
         if self.path == "/v2/a/b/manifests/v1" and "manifest" in self.headers["Accept"]:
             return self._answer(200, [("Docker-Content-Digest", "sha256:77")])
@@ -69,20 +73,23 @@ def registry(request):
     server.wants_token = request.param
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield "127.0.0.1:%d" % server.server_port
+    yield f"127.0.0.1:{server.server_port}"
     server.shutdown()
     thread.join()
     server.server_close()
 
 
-@pytest.mark.parametrize(("name", "state", "detail"), [
-    ("a/b:v1", "present", "sha256:77"),
-    ("a/b:v2", "absent", "answered 404"),
-    ("secret/x:v1", "denied", "answered 401"),
-    ("ill/x:v1", "unreachable", "answered 503"),
-])
+@pytest.mark.parametrize(
+    ("name", "state", "detail"),
+    [
+        ("a/b:v1", "present", "sha256:77"),
+        ("a/b:v2", "absent", "answered 404"),
+        ("secret/x:v1", "denied", "answered 401"),
+        ("ill/x:v1", "unreachable", "answered 503"),
+    ],
+)
 def test_what_the_registry_says(registry, name, state, detail):
-    found = ask(Reference.parse("%s/%s" % (registry, name)), "http", 5)
+    found = ask(Reference.parse(f"{registry}/{name}"), "http", 5)
     assert found[0] == state
     assert detail in found[1]
 

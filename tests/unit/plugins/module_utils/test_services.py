@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import pytest
+
 from ansible_collections.npuops.ascend.plugins.module_utils._services import check_served, check_shape
 
 
@@ -92,12 +93,15 @@ def test_all_faults_are_told_at_once():
     assert len(check_shape([service(port=1, npus=0), service(name="b", engine="x")])) == 3
 
 
-@pytest.mark.parametrize(("changes", "word"), [
-    ({"engine": "tei"}, "engine 'tei'"),
-    ({"executor": "dp"}, "executor 'dp'"),
-    ({"npus": ..., "vnpu": {"memory_gb": 8}}, "vNPU"),
-    ({"share": {"aicore": 5, "memory_gb": 8}}, "time sharing"),
-])
+@pytest.mark.parametrize(
+    ("changes", "word"),
+    [
+        ({"engine": "tei"}, "engine 'tei'"),
+        ({"executor": "dp"}, "executor 'dp'"),
+        ({"npus": ..., "vnpu": {"memory_gb": 8}}, "vNPU"),
+        ({"share": {"aicore": 5, "memory_gb": 8}}, "time sharing"),
+    ],
+)
 def test_what_this_release_cannot_start(changes, word):
     asked = [service(**changes)]
     assert check_shape(asked) == []

@@ -7,19 +7,23 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from ansible_collections.npuops.ascend.plugins.module_utils import _vllm
 
 
-@pytest.mark.parametrize(("args", "words"), [
-    ({}, []),
-    ({"max_model_len": 32768}, ["--max-model-len", "32768"]),
-    ({"enable_expert_parallel": True}, ["--enable-expert-parallel"]),
-    ({"enable_prefix_caching": False}, ["--no-enable-prefix-caching"]),
-    ({"quantization": None}, []),
-    ({"allowed_origins": ["a", "b"]}, ["--allowed-origins", "a", "b"]),
-    ({"gpu_memory_utilization": 0.9}, ["--gpu-memory-utilization", "0.9"]),
-    ({"chat_template": "/x y/z"}, ["--chat-template", "/x y/z"]),
-])
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        ({}, []),
+        ({"max_model_len": 32768}, ["--max-model-len", "32768"]),
+        ({"enable_expert_parallel": True}, ["--enable-expert-parallel"]),
+        ({"enable_prefix_caching": False}, ["--no-enable-prefix-caching"]),
+        ({"quantization": None}, []),
+        ({"allowed_origins": ["a", "b"]}, ["--allowed-origins", "a", "b"]),
+        ({"gpu_memory_utilization": 0.9}, ["--gpu-memory-utilization", "0.9"]),
+        ({"chat_template": "/x y/z"}, ["--chat-template", "/x y/z"]),
+    ],
+)
 def test_flags(args, words):
     assert _vllm.flags(args) == words
 
@@ -32,17 +36,38 @@ def test_a_mapping_is_one_json_text():
 
 
 def placed(**changes):
-    base = {"name": "chat", "model": "/data/models/Qwen3-32B/", "port": 8000, "executor": "ray", "devices": 16,
-            "parallel": {"tensor": 8, "pipeline": 2, "data": 1}, "args": {"max_model_len": 4096}}
+    base = {
+        "name": "chat",
+        "model": "/data/models/Qwen3-32B/",
+        "port": 8000,
+        "executor": "ray",
+        "devices": 16,
+        "parallel": {"tensor": 8, "pipeline": 2, "data": 1},
+        "args": {"max_model_len": 4096},
+    }
     base.update(changes)
     return base
 
 
 def test_over_two_nodes():
     assert _vllm.serve_command(placed()) == [
-        "vllm", "serve", "/data/models/Qwen3-32B/", "--served-model-name", "chat", "Qwen3-32B", "--port", "8000",
-        "--tensor-parallel-size", "8", "--pipeline-parallel-size", "2", "--distributed-executor-backend", "ray",
-        "--max-model-len", "4096"]
+        "vllm",
+        "serve",
+        "/data/models/Qwen3-32B/",
+        "--served-model-name",
+        "chat",
+        "Qwen3-32B",
+        "--port",
+        "8000",
+        "--tensor-parallel-size",
+        "8",
+        "--pipeline-parallel-size",
+        "2",
+        "--distributed-executor-backend",
+        "ray",
+        "--max-model-len",
+        "4096",
+    ]
 
 
 def test_on_one_device_there_is_nothing_to_distribute():
@@ -55,19 +80,26 @@ def test_on_one_device_there_is_nothing_to_distribute():
 def test_names_of_the_users_own(given, expected):
     words = _vllm.serve_command(placed(args={"served_model_name": given}))
     start = words.index("--served-model-name") + 1
-    assert words[start:words.index("--port")] == expected
+    assert words[start : words.index("--port")] == expected
     assert words.count("--served-model-name") == 1
 
 
-@pytest.mark.parametrize(("image", "suffix", "expected"), [
-    ("quay.io/ascend/vllm-ascend:v0.23.0", "", "quay.io/ascend/vllm-ascend:v0.23.0"),
-    ("quay.io/ascend/vllm-ascend:v0.23.0", "-a3", "quay.io/ascend/vllm-ascend:v0.23.0-a3"),
-    ("mirror.example:5000/ascend/vllm-ascend:v0.23.0.post1", "-310p", "mirror.example:5000/ascend/vllm-ascend:v0.23.0.post1-310p"),
-    ("quay.io/ascend/vllm-ascend:v0.11.0rc0", "-a3", "quay.io/ascend/vllm-ascend:v0.11.0rc0-a3"),
-    ("quay.io/ascend/vllm-ascend:v0.23.0-openeuler", "-a3", "quay.io/ascend/vllm-ascend:v0.23.0-openeuler"),
-    ("quay.io/ascend/vllm-ascend:main", "-a3", "quay.io/ascend/vllm-ascend:main"),
-    ("registry.example/mine:v0.23.0", None, "registry.example/mine:v0.23.0"),
-    ("quay.io/ascend/vllm-ascend:v0.23.0", None, None),
-])
+@pytest.mark.parametrize(
+    ("image", "suffix", "expected"),
+    [
+        ("quay.io/ascend/vllm-ascend:v0.23.0", "", "quay.io/ascend/vllm-ascend:v0.23.0"),
+        ("quay.io/ascend/vllm-ascend:v0.23.0", "-a3", "quay.io/ascend/vllm-ascend:v0.23.0-a3"),
+        (
+            "mirror.example:5000/ascend/vllm-ascend:v0.23.0.post1",
+            "-310p",
+            "mirror.example:5000/ascend/vllm-ascend:v0.23.0.post1-310p",
+        ),
+        ("quay.io/ascend/vllm-ascend:v0.11.0rc0", "-a3", "quay.io/ascend/vllm-ascend:v0.11.0rc0-a3"),
+        ("quay.io/ascend/vllm-ascend:v0.23.0-openeuler", "-a3", "quay.io/ascend/vllm-ascend:v0.23.0-openeuler"),
+        ("quay.io/ascend/vllm-ascend:main", "-a3", "quay.io/ascend/vllm-ascend:main"),
+        ("registry.example/mine:v0.23.0", None, "registry.example/mine:v0.23.0"),
+        ("quay.io/ascend/vllm-ascend:v0.23.0", None, None),
+    ],
+)
 def test_the_image_of_a_chip_family(image, suffix, expected):
     assert _vllm.image_for(image, suffix) == expected
