@@ -12,7 +12,7 @@ import json
 import re
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlencode
-from urllib.request import Request, urlopen
+from urllib.request import Request, build_opener
 
 MANIFEST_TYPES = (
     "application/vnd.oci.image.index.v1+json",
@@ -22,6 +22,8 @@ MANIFEST_TYPES = (
 )
 DEFAULT_REGISTRY = "registry-1.docker.io"
 
+# Unlike an endpoint of the cluster, a registry may well be behind the proxy of the environment.
+_OPENER = build_opener()
 _CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
 
 
@@ -62,7 +64,7 @@ def _token(challenge, repository, timeout):
     if "service" in fields:
         query["service"] = fields["service"]
     try:
-        with urlopen(fields["realm"] + "?" + urlencode(query), timeout=timeout) as answer:
+        with _OPENER.open(fields["realm"] + "?" + urlencode(query), timeout=timeout) as answer:
             body = json.loads(answer.read().decode("utf-8"))
     except (HTTPError, URLError, ValueError, OSError):
         return None
@@ -82,7 +84,7 @@ def ask(reference, scheme, timeout):
     headers = {"Accept": ", ".join(MANIFEST_TYPES)}
     for last in (False, True):
         try:
-            with urlopen(Request(url, headers=headers, method="HEAD"), timeout=timeout) as answer:
+            with _OPENER.open(Request(url, headers=headers, method="HEAD"), timeout=timeout) as answer:
                 return "present", answer.headers.get("Docker-Content-Digest")
         except HTTPError as exc:
             if exc.code == 404:

@@ -90,15 +90,7 @@ def run(
         return Completed(argv, rc, _text(out), _text(err), round(time.monotonic() - started, 3))
 
     try:
-        # Its own process group, so that a timeout also ends what the tool (often a script) has started.
-        process = subprocess.Popen(
-            argv,
-            stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=dict(os.environ, LC_ALL="C"),
-            start_new_session=True,
-        )
+        process = _start(argv, subprocess.DEVNULL if stdin is None else subprocess.PIPE)
     except OSError as error:
         why = error.strerror or str(error)
         raise ToolNotFound(f"cannot be run ({why})", missing, completed(None, b"", b"")) from error
@@ -132,6 +124,18 @@ def side_by_side(jobs: dict, workers: int = 8) -> dict:
     with ThreadPoolExecutor(max_workers=min(workers, len(jobs))) as pool:
         futures = {key: pool.submit(one_after_another, callables) for key, callables in jobs.items()}
     return {key: future.result() for key, future in futures.items()}
+
+
+def _start(argv, stdin) -> subprocess.Popen:
+    # Its own process group, so that a timeout also ends what the tool (often a script) has started.
+    return subprocess.Popen(
+        argv,
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=dict(os.environ, LC_ALL="C"),
+        start_new_session=True,
+    )
 
 
 def _text(raw: bytes) -> str:

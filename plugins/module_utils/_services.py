@@ -196,26 +196,20 @@ def _shape(service):
     if sum(key in service for key in ("npus", "vnpu")) != 1:
         yield "it must say either npus or vnpu", "give the number of NPUs, or a slice"
     if "npus" in service:
-        for pair in _check_npus(service["npus"]):
-            yield pair
+        yield from _check_npus(service["npus"])
     if "vnpu" in service:
-        for pair in _check_vnpu(service["vnpu"]):
-            yield pair
+        yield from _check_vnpu(service["vnpu"])
     if "share" in service:
-        for pair in _check_share(service["share"]):
-            yield pair
+        yield from _check_share(service["share"])
     if "parallel" in service:
-        for pair in _check_parallel(service["parallel"]):
-            yield pair
+        yield from _check_parallel(service["parallel"])
     executor = service.get("executor")
     if executor is not None and executor not in EXECUTORS:
         yield f"executor '{executor}' is not known", f"use one of {', '.join(EXECUTORS)}"
     elif executor == "mp" and isinstance(hosts, list) and len(hosts) > 1:
         yield f"executor 'mp' cannot span {len(hosts)} hosts", "use 'ray'"
-    for pair in _check_args(service):
-        yield pair
-    for pair in _check_env(service.get("env", {})):
-        yield pair
+    yield from _check_args(service)
+    yield from _check_env(service.get("env", {}))
 
 
 def check_shape(services):
