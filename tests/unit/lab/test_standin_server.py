@@ -353,6 +353,43 @@ def test_waiting_requests_and_api_key(machine):
     assert running.end()[0] == 0
 
 
+@pytest.mark.parametrize(
+    ("words", "env", "good", "bad"),
+    [
+        ([], {"VLLM_API_KEY": "from-env"}, "from-env", "other"),
+        (["--api-key", "given"], {"VLLM_API_KEY": "from-env"}, "given", "from-env"),
+    ],
+)
+def test_an_api_key_guards_v1_and_nothing_else(machine, words, env, good, bad):
+    running = Server(machine, *words, **env)
+    for path, method in (("/v1/models", "GET"), ("/v1/chat/completions", "POST"), ("/v1/nowhere", "GET")):
+        assert running.ask(method, path)[::2] == (401, '{"error":"Unauthorized"}')
+        assert running.ask(method, path, Authorization=f"Bearer {bad}")[0] == 401
+        assert running.ask(method, path, Authorization=f"Basic {good}")[0] == 401
+    assert running.ask("GET", "/v1/models", Authorization=f"Bearer {good}")[0] == 200
+    assert [running.ask("GET", path)[0] for path in ("/health", "/ping", "/metrics", "/version")] == [200] * 4
+    assert running.end()[0] == 0
+
+
+def test_an_empty_api_key_is_none(machine):
+    running = Server(machine, VLLM_API_KEY="")
+    assert running.ask("GET", "/v1/models")[0] == 200
+    assert running.end()[0] == 0
+
+
+def test_workers_of_a_killed_server_end(machine):
+    running = Server(machine, "-tp", "4")
+    pids = [int(pid) for pid in re.findall(r"taken, pid (\d+)", running.log)]
+    assert len(pids) == 4 and len(machine.held()) == 4
+    running.process.kill()
+    deadline = time.monotonic() + 10
+    while machine.held() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert machine.held() == {}
+    # Their stdout, which they share with the server, closes with the last of them.
+    assert running.end()[0] == -signal.SIGKILL
+
+
 def test_a_killed_worker_ends_the_server(machine):
     running = Server(machine, "-tp", "2")
     pids = [int(pid) for pid in re.findall(r"taken, pid (\d+)", running.log)]

@@ -33,6 +33,7 @@ class EngineConfig:
     pipeline: int
     context: int
     data: int
+    expert_parallel: bool
     executor: str
     utilization: float
     kv_cache_bytes: int | None
@@ -117,6 +118,7 @@ def engine_config(args: argparse.Namespace) -> EngineConfig:
         pipeline=pipeline,
         context=context,
         data=args.data_parallel_size,
+        expert_parallel=bool(args.enable_expert_parallel),
         executor=executor,
         utilization=args.gpu_memory_utilization,
         kv_cache_bytes=args.kv_cache_memory_bytes,

@@ -8,7 +8,6 @@ The driver's library is a directory the container gets as a mount, as with the r
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import os
 import re
@@ -128,11 +127,6 @@ class Npu:
     def close(self) -> None:
         """Give the NPU back."""
         self._device.close()
-
-
-def set_process_name(name: str) -> None:
-    """Show `name` in process lists (the first 15 characters), as vLLM does with its workers."""
-    ctypes.CDLL(None).prctl(15, name.encode()[:15], 0, 0, 0)  # 15 = PR_SET_NAME
 
 
 def model_bytes(directory: Path) -> int:

@@ -15,6 +15,7 @@ from pathlib import Path
 from .config import EngineConfig
 from .device import Claim, visible_logic_ids
 from .log import logger
+from .title import worker_title
 
 
 class EngineFailed(Exception):
@@ -72,7 +73,7 @@ class LocalExecutor(Executor):
                 "logic_id": visible[rank],
                 "utilization": config.utilization,
                 "exact_mb": config.exact_mb,
-                "name": "VLLM::EngineCore" if config.executor == "uni" else f"VLLM::Worker_TP{rank % config.tensor}",
+                "title": worker_title(config, rank),
             }
             with contextlib.suppress(BrokenPipeError):  # it ended already; its answer says why
                 print(json.dumps(order), file=worker.stdin, flush=True)

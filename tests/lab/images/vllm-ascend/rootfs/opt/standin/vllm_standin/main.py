@@ -118,8 +118,8 @@ async def _run(
     metrics = Metrics(config.names[0], config.max_model_len, release.vllm, cache)
     prefix = args.enable_prefix_caching is not False
     engine = Engine(config, Speaker.of(release.vllm, config, claims), metrics, kv_tokens, prefix)
-    keys = args.api_key or [key for key in (os.environ.get("VLLM_API_KEY"),) if key]
-    settings = Settings(release.version, release.vllm, tuple(keys), args.enable_force_include_usage)
+    keys = tuple(key for key in args.api_key or [os.environ.get("VLLM_API_KEY")] if key)
+    settings = Settings(release.version, release.vllm, keys, args.enable_force_include_usage)
     quiet = args.disable_uvicorn_access_log
 
     def log(request: Request, status: int) -> None:
