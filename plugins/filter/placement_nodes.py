@@ -15,7 +15,8 @@ version_added: 1.0.0
 description:
   - Takes C(hostvars) and picks for each host its chips (facts of M(npuops.ascend.npu_info)), the IPv4 addresses of its
     interfaces (facts, subset C(network)) and the addresses by which others may reach it.
-  - Those are, best first, the host variable C(npuops_address), C(ansible_host), and the address of the default route.
+  - Those are, best first, the host variable C(npuops_address), C(ansible_host), the inventory name, and the
+    address of the default route. Texts that are no address of the node are passed over.
 positional: hosts
 options:
   _input:
@@ -61,6 +62,7 @@ def placement_nodes(hostvars, hosts):
         hints = [
             variables.get("npuops_address"),
             variables.get("ansible_host"),
+            host,
             facts.get("default_ipv4", {}).get("address"),
         ]
         nodes[host] = {

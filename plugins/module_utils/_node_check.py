@@ -25,6 +25,8 @@ def check_npus(host, service, npu_ids, found, owners, idle_mb):
 
     :arg found: an C(npu_info) result with chips and processes.
     :arg owners: {pid: service name or None} of the processes on the NPUs.
+    Chips without HBM (310P) are not searched for memory that nobody holds: their DDR serves the system too.
+
     :arg idle_mb: function from a chip name to the HBM (MB) that an idle chip of it shows at most.
     """
     problems = []
@@ -59,7 +61,9 @@ def check_npus(host, service, npu_ids, found, owners, idle_mb):
                     "take that service away first" if owner else "stop it, or place the service on other NPUs",
                 )
             )
-        for chip in chips if not processes else []:
+        for chip in chips:
+            if any(p["chip_id"] in (chip["chip_id"], None) for p in processes):
+                continue
             used = (chip["hbm_mb"] or [None])[0]
             if used is not None and used > idle_mb(chip["name"]):
                 problems.append(
@@ -90,7 +94,7 @@ def check_ports(host, service, ports, listening):
                     host,
                     f"service '{service}'",
                     f"port {port} is taken by {who}",
-                    "stop it, or give the service another port",
+                    "stop it, or take another port (port of the service, preflight_ray_port for Ray)",
                 )
             )
     return problems
@@ -105,7 +109,11 @@ def check_paths(host, missing):
 
 
 def check_model(host, service, path, seen):
-    """Is the model there? C(seen) is {"directory": bool, "config": bool, "missing": [weight files of the index]}."""
+    """Is the model there?
+
+    :arg seen: {"directory": bool, "config": bool, "weights": bool, "missing": [weight files of the index],
+        "outside": [files that are links out of the directory]}
+    """
     item = f"service '{service}'"
     if not seen["directory"]:
         return [
@@ -118,6 +126,17 @@ def check_model(host, service, path, seen):
         ]
     if not seen["config"]:
         return [Problem(host, item, f"{path} holds no config.json", "point model at the directory with the weights")]
+    if seen["outside"]:
+        return [
+            Problem(
+                host,
+                item,
+                f"{seen['outside'][0]} in {path} is a link out of that directory, and only the directory is mounted",
+                "copy the files themselves, as `cp -rL` does",
+            )
+        ]
+    if not seen["weights"]:
+        return [Problem(host, item, f"{path} holds no weights", "copy the model again")]
     if seen["missing"]:
         return [
             Problem(

@@ -18,6 +18,7 @@ RAY_PORT = 6379
 RAY_PORT_STEP = 10
 RAY_WORKER_PORT = 10002
 RAY_WORKER_PORT_STEP = 1000
+HCCL_PORT = 60000
 RAY_PORT_NAMES = (
     "gcs",
     "node_manager",
@@ -91,19 +92,20 @@ def memory_total_mb(chip):
     return None
 
 
-def ray_ports(index):
+def ray_ports(index, port=RAY_PORT, worker_port=RAY_WORKER_PORT):
     """The fixed ports of the fleet's Ray cluster number C(index), from 0."""
-    base = RAY_PORT + RAY_PORT_STEP * index
+    base = port + RAY_PORT_STEP * index
     ports = {name: base + offset for offset, name in enumerate(RAY_PORT_NAMES)}
-    first = RAY_WORKER_PORT + RAY_WORKER_PORT_STEP * index
+    first = worker_port + RAY_WORKER_PORT_STEP * index
     ports["worker_min"] = first
     ports["worker_max"] = first + RAY_WORKER_PORT_STEP - 1
     return ports
 
 
 class _Planner:
-    def __init__(self, nodes):
+    def __init__(self, nodes, left_out):
         self.nodes = nodes
+        self.left_out = left_out
         self.problems = []
         self.owner = {}  # (host, npu_id) -> [service, ...]
         self.ports = {}  # (host, port) -> what listens there
@@ -120,6 +122,18 @@ class _Planner:
                 f"port {port} ({use}) is also {holder[1]} of service '{holder[0]}'",
                 "give one of them another port",
             )
+
+    def keep_off_workers(self, host, service, ports):
+        """The range of Ray's workers belongs to them alone."""
+        for (holder_host, port), (holder, use) in self.ports.items():
+            if holder_host == host and ports["worker_min"] <= port <= ports["worker_max"]:
+                self.refuse(
+                    host,
+                    f"service '{holder}'",
+                    f"port {port} ({use}) lies in the range of the Ray workers of service '{service}' "
+                    f"({ports['worker_min']}-{ports['worker_max']})",
+                    "give it another port",
+                )
 
     def claim_npus(self, host, service, npu_ids):
         item = f"service '{service['name']}'"
@@ -197,18 +211,28 @@ class _Planner:
             return []
         return free[:count]
 
+    def is_left_out(self, service):
+        """Nothing of the service is in this run: its hosts are known, and --limit names none of them."""
+        return all(host in self.left_out for host in service["hosts"])
+
     def hosts(self, service):
         """The hosts of a service that can be planned for; the others are problems."""
         item = f"service '{service['name']}'"
         usable = []
+        if self.is_left_out(service):
+            return usable
         for host in service["hosts"]:
             node = self.nodes.get(host)
-            if node is None:
+            if host in self.left_out:
+                self.refuse(
+                    host, item, "the host is left out of this run, others of the service are not", "widen --limit"
+                )
+            elif node is None:
                 self.refuse(
                     host,
                     item,
-                    "the host is not in group ascend of the inventory, or was left out of this run",
-                    "add it, correct the name, or widen --limit",
+                    "the host is not in group ascend of the inventory",
+                    "add it, or correct the name",
                 )
             elif not node.chips:
                 self.refuse(host, item, "npu-smi shows no NPU there", "install the driver, or move the service")
@@ -227,6 +251,12 @@ class _Planner:
         """Tensor, pipeline and data sizes; their product must be the devices that were placed."""
         counts = [len(part["phy_ids"]) for part in parts.values()]
         item = f"service '{service['name']}'"
+        chips = sorted({self.nodes[host].chips[part["npu_ids"][0]][0]["name"] for host, part in parts.items()})
+        if len(chips) > 1:
+            self.refuse(
+                service["hosts"][0], item, f"its hosts have {' and '.join(chips)} chips", "use hosts of one kind"
+            )
+            return None
         if len(set(counts)) > 1:
             self.refuse(
                 service["hosts"][0],
@@ -252,11 +282,14 @@ class _Planner:
         return sizes
 
 
-def place(services, nodes):
+def place(services, nodes, left_out=(), ray_port=RAY_PORT, ray_worker_port=RAY_WORKER_PORT):
     """Decide where every service runs.
 
     :arg services: C(ascend_services).
     :arg nodes: {inventory name: Node}.
+    :arg left_out: names of nodes that exist but take no part in this run; services on these alone are passed over.
+    :arg ray_port: first port of the first Ray cluster.
+    :arg ray_worker_port: first port of its workers.
     :returns: (placed, problems). C(placed) is a list of dictionaries, one for each service that could be placed, with
         C(name), C(engine), C(model), C(executor), C(head), C(hosts), C(port), C(url), C(args), C(env), C(share),
         C(parallel) {tensor, pipeline, data}, C(devices) (their number over all hosts), C(chip) (its name on the head),
@@ -266,7 +299,7 @@ def place(services, nodes):
     problems = check_shape(services)
     if problems:
         return [], problems
-    planner = _Planner(nodes)
+    planner = _Planner(nodes, left_out)
     chosen = {}
     usable = {s["name"]: planner.hosts(s) for s in services}
     whole = [s for s in services if "npus" in s]
@@ -286,8 +319,10 @@ def place(services, nodes):
         executor = service.get("executor") or ("ray" if len(service["hosts"]) > 1 else "mp")
         ports = None
         if executor == "ray":
-            ports = ray_ports(clusters)
+            ports = ray_ports(clusters, ray_port, ray_worker_port)
             clusters += 1
+            if planner.is_left_out(service):
+                continue
         parts = {}
         for host in usable[name]:
             node = nodes[host]
@@ -303,7 +338,7 @@ def place(services, nodes):
         head = service["hosts"][0]
         if head in nodes:
             planner.claim_port(head, service["port"], name, "endpoint")
-        if "vnpu" in service:
+        if "vnpu" in service and not planner.is_left_out(service):
             planner.refuse(
                 head,
                 f"service '{name}'",
@@ -333,6 +368,9 @@ def place(services, nodes):
                 "ray_ports": ports,
             }
         )
+    for service in placed:
+        for host in service["nodes"] if service["ray_ports"] else ():
+            planner.keep_off_workers(host, service["name"], service["ray_ports"])
     return placed, planner.problems
 
 
@@ -361,7 +399,7 @@ def host_views(placed):
             )
             if service["image"] and service["image"] not in view["images"]:
                 view["images"].append(service["image"])
-            view["listen"] += listen
+            view["listen"] += [port for port in listen if port not in view["listen"]]
             for peer, other in service["nodes"].items():
                 if ports and peer != host:
                     view["peers"].append(
@@ -375,6 +413,9 @@ def host_views(placed):
 
 
 def _ray_listen(ports, head):
-    """The ports on which other nodes call a Ray node: first and last stand for the range of its workers."""
+    """The ports on which other nodes call a Ray node: first and last stand for the range of its workers.
+
+    HCCL's own first port is called as well, once the engine starts (default of HCCL_IF_BASE_PORT).
+    """
     names = ("node_manager", "object_manager", "worker_min", "worker_max") + (("gcs",) if head else ())
-    return [ports[name] for name in names]
+    return [ports[name] for name in names] + [HCCL_PORT]

@@ -4,7 +4,8 @@
 """What C(/proc) says about processes and listening ports.
 
 Every container of the collection carries C(NPUOPS_SERVICE=<name>), which all its processes inherit: that mark says
-whose a process is, whatever engine runs in it.
+whose a process is, whatever engine runs in it. vLLM's processes overwrite their environment with their title (package
+setproctitle; SPT_NOENV=1 keeps it), so a process without the mark is asked for its parents.
 
 This module util is PRIVATE to the collection. It can have breaking changes at any time.
 """
@@ -27,13 +28,35 @@ def _read(path):
 
 
 def owner_of(pid, proc="/proc"):
-    """Name of the service that a process belongs to, or None when it is not the collection's (or is gone)."""
+    """Name of the service that a process belongs to, or None when it is not the collection's (or is gone).
+
+    The process itself is asked first, then its parents: in a container the first one is the engine's init, which keeps
+    the environment it was given.
+    """
+    seen = set()
+    while pid and pid not in seen:
+        seen.add(pid)
+        owner = _mark_of(pid, proc)
+        if owner is not None:
+            return owner
+        fields = _stat_fields(pid, proc)
+        pid = int(fields[1]) if fields else 0
+    return None
+
+
+def _mark_of(pid, proc):
     environ = _read(os.path.join(proc, str(pid), "environ"))
     prefix = (OWNER_VARIABLE + "=").encode()
     for entry in (environ or b"").split(b"\0"):
         if entry.startswith(prefix):
             return entry[len(prefix) :].decode("utf-8", "replace")
     return None
+
+
+def _stat_fields(pid, proc):
+    """Fields of C(/proc/PID/stat) from the state (field 3 of proc(5)) on; the name before may hold blanks and ")"."""
+    stat = _read(os.path.join(proc, str(pid), "stat"))
+    return stat.rsplit(b")", 1)[1].split() if stat else None
 
 
 def name_of(pid, proc="/proc"):
@@ -44,9 +67,8 @@ def name_of(pid, proc="/proc"):
 
 def start_time(pid, proc="/proc"):
     """Clock ticks since boot at which a process started (with the pid, its identity), or None when it is gone."""
-    stat = _read(os.path.join(proc, str(pid), "stat"))
-    # The name may hold blanks and parentheses; starttime is field 22, the 20th after it (proc(5)).
-    return int(stat.rsplit(b")", 1)[1].split()[19]) if stat else None
+    fields = _stat_fields(pid, proc)
+    return int(fields[19]) if fields else None  # field 22 of proc(5)
 
 
 def listening_inodes(text):

@@ -8,7 +8,7 @@ carry Ray without its dashboard, so C(ray list nodes) does not work. The head's 
 no driver and no raylet on this host. It is a private interface of Ray: seen to work with Ray 2.48 and 2.60.
 
     python3 _ray_nodes.py ADDRESS                      prints a JSON list of nodes
-    python3 _ray_nodes.py ADDRESS IP=NPUS [IP=NPUS …]  exits with 1 and a line of text unless all are there
+    python3 _ray_nodes.py ADDRESS IP=NPUS [IP=NPUS …]  exits with 1 and a line of text unless all are there and free
 
 This module util is PRIVATE to the collection. It can have breaking changes at any time.
 """
@@ -19,22 +19,27 @@ import json
 import sys
 
 
-def missing(nodes, expected):
+def missing(nodes, expected, idle=False):
     """What is not yet there, as sentences.
 
-    :arg nodes: [{"address", "alive", "npus"}, ...]
+    :arg nodes: [{"address", "alive", "npus", "npus_free"}, ...]
     :arg expected: {address: number of NPUs}
+    :arg idle: the NPUs must be free as well, as they have to be before a server is started.
     """
     there = {}
     for node in nodes:
         if node["alive"]:
-            there[node["address"]] = there.get(node["address"], 0) + node["npus"]
+            npus, free = there.get(node["address"], (0, 0))
+            there[node["address"]] = (npus + node["npus"], free + node["npus_free"])
     words = []
-    for address, npus in sorted(expected.items()):
-        if address not in there:
+    for address, wanted in sorted(expected.items()):
+        npus, free = there.get(address, (None, None))
+        if npus is None:
             words.append(f"node {address} has not joined")
-        elif there[address] != npus:
-            words.append(f"node {address} brings {there[address]} NPUs instead of {npus}")
+        elif npus != wanted:
+            words.append(f"node {address} brings {npus} NPUs instead of {wanted}")
+        elif idle and free != wanted:
+            words.append(f"node {address} has {wanted - free} NPUs reserved by another server")
     return words
 
 
@@ -73,7 +78,7 @@ def main(argv):
         sys.stdout.write(json.dumps(nodes) + "\n")
         return 0
     expected = {address: int(npus) for address, npus in (word.split("=") for word in argv[1:])}
-    absent = missing(nodes, expected)
+    absent = missing(nodes, expected, idle=True)
     if absent:
         sys.stderr.write(f"waiting for Ray: {'; '.join(absent)}\n")
         return 1

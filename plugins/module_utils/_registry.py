@@ -42,7 +42,7 @@ class Reference:
         first, slash, rest = name.partition("/")
         # Without a dot, a port or "localhost" the first word is part of the repository (docker's own rule).
         if slash and ("." in first or ":" in first or first == "localhost"):
-            registry, path = first, rest
+            registry, path = (DEFAULT_REGISTRY if first == "docker.io" else first), rest
         else:
             registry, path = DEFAULT_REGISTRY, name
         path, _colon, tag = path.partition(":")

@@ -98,7 +98,7 @@ def run(
         out, err = process.communicate(None if stdin is None else stdin.encode("utf-8"), timeout=timeout)
     except subprocess.TimeoutExpired as error:
         _kill_group(process.pid)
-        out, err = process.communicate()
+        out, err = _last_words(process)
         raise ToolTimeout(
             f"did not end within {timeout:g} s and was stopped",
             "Raise the timeout, or look for a hung device with dmesg.",
@@ -136,6 +136,17 @@ def _start(argv, stdin) -> subprocess.Popen:
         env=dict(os.environ, LC_ALL="C"),
         start_new_session=True,
     )
+
+
+def _last_words(process) -> tuple:
+    """What a killed command had printed. One that hangs in the driver cannot be killed, and is left behind."""
+    try:
+        return process.communicate(timeout=5)
+    except subprocess.TimeoutExpired as error:
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
+        return error.output or b"", error.stderr or b""
 
 
 def _text(raw: bytes) -> str:

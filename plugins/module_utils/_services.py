@@ -24,12 +24,35 @@ PARALLEL_KEYS = ("tensor", "pipeline", "data")
 DERIVED_ARGS = {
     "model": "model",
     "port": "port",
-    "host": "port",
     "tensor_parallel_size": "parallel.tensor",
     "pipeline_parallel_size": "parallel.pipeline",
     "data_parallel_size": "parallel.data",
     "distributed_executor_backend": "executor",
 }
+
+# What would make another service of it than the one that was placed, or put a secret on a command line.
+REFUSED_ARGS = {
+    "api_key": "put it into serve_api_keys, from a vault: on a command line everybody on the node can read it",
+    "uds": "leave it out: the endpoint is a TCP port",
+    "headless": "leave it out: hosts and parallel say where the engine runs",
+    "nnodes": "leave it out: hosts says how many there are",
+    "node_rank": "leave it out: hosts says the order",
+    "grpc": "leave it out: the endpoint is checked over HTTP",
+    "ssl_keyfile": "leave it out: put a proxy with TLS before the endpoint",
+    "ssl_certfile": "leave it out: put a proxy with TLS before the endpoint",
+}
+
+# These differ from node to node, or mark a process as the collection's.
+DERIVED_ENV = (
+    "NPUOPS_SERVICE",
+    "SPT_NOENV",
+    "HCCL_IF_IP",
+    "VLLM_HOST_IP",
+    "RAY_ADDRESS",
+    "ASCEND_RT_VISIBLE_DEVICES",
+    "ASCEND_VISIBLE_DEVICES",
+    "RAY_EXPERIMENTAL_NOSET_ASCEND_RT_VISIBLE_DEVICES",
+)
 
 _NAME = re.compile(r"^[a-z][a-z0-9_-]{0,39}$")
 _ARG = re.compile(r"^[a-z][a-z0-9_]*$")
@@ -134,6 +157,11 @@ def _check_parallel(parallel):
             yield f"parallel.{key} is {parallel[key]!r}", "give a whole number above 0"
 
 
+def _names(value):
+    values = value if isinstance(value, list) else [value]
+    return bool(values) and all(isinstance(name, str) and name for name in values)
+
+
 def _check_args(service):
     args = service.get("args", {})
     if not isinstance(args, dict):
@@ -149,6 +177,10 @@ def _check_args(service):
             )
         elif key in DERIVED_ARGS:
             yield f"args.{key} is set by the collection", f"set '{DERIVED_ARGS[key]}' of the service instead"
+        elif key in REFUSED_ARGS:
+            yield f"args.{key} is not accepted", REFUSED_ARGS[key]
+        elif key == "served_model_name" and not _names(args[key]):
+            yield f"args.served_model_name is {args[key]!r}", "give a name, or a list of names"
 
 
 def _check_env(env):
@@ -158,6 +190,8 @@ def _check_env(env):
     for key, value in env.items():
         if not isinstance(key, str) or not _ENV.match(key):
             yield f"env name '{key}' is not a variable name", "use letters, digits and '_'"
+        elif key in DERIVED_ENV:
+            yield f"env.{key} is set by the collection, for each node", "leave it out"
         elif isinstance(value, (dict, list)) or value is None:
             yield f"env.{key} is {value!r}", "quote it as a text"
         elif isinstance(value, bool):
@@ -231,7 +265,7 @@ def check_shape(services):
         if name:
             item = f"service '{name}'"
         problems.extend(Problem("inventory", item, text, remedy) for text, remedy in _shape(service))
-        if name in seen:
+        if isinstance(name, str) and name in seen:
             problems.append(Problem("inventory", item, "the name is used twice", "rename one of them"))
         if isinstance(name, str):
             seen.add(name)
@@ -259,6 +293,13 @@ def check_served(services):
                 (
                     f"executor '{service['executor']}' is not served by this release",
                     f"use one of {', '.join(SERVED_EXECUTORS)}",
+                )
+            )
+        if service.get("parallel", {}).get("data", 1) > 1 and len(service["hosts"]) > 1:
+            faults.append(
+                (
+                    "data parallelism over several hosts is not served by this release",
+                    "use tensor and pipeline, or one host for each copy",
                 )
             )
         if "vnpu" in service:

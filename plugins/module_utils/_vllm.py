@@ -26,11 +26,21 @@ def image_for(image, suffix):
     return None if suffix is None else image + suffix
 
 
+# Flags that only exist in their positive form (parsers of vLLM 0.11 to 0.32); all other booleans also have --no-….
+_POSITIVE_ONLY = (
+    "aggregate_engine_logging",
+    "data_parallel_multi_port_external_lb",
+    "disable_log_stats",
+    "disable_mm_preprocessor_cache",
+    "enable_multimodal_encoder_data_parallel",
+)
+
+
 def flags(args):
     """Engine flags in snake_case as command line words.
 
-    true gives C(--flag), false C(--no-flag) (vLLM's own flags take both), null leaves the flag out, a list gives one
-    flag with several words, a mapping one JSON text; everything else is its text.
+    true gives C(--flag), false C(--no-flag) (or nothing, where vLLM has no such form), null leaves the flag out, a
+    list gives one flag with several words, a mapping one JSON text; everything else is its text.
 
     :arg args: {"max_model_len": 32768, "enable_expert_parallel": True}
     :returns: a list of words, in the order of C(args).
@@ -38,7 +48,7 @@ def flags(args):
     words = []
     for key, value in args.items():
         flag = key.replace("_", "-")
-        if value is None:
+        if value is None or (value is False and key in _POSITIVE_ONLY):
             continue
         if value is True:
             words.append("--" + flag)
@@ -57,13 +67,14 @@ def flags(args):
 def serve_command(service):
     """The argv that serves a placed service (see C(_placement.place)) on its head.
 
-    The server listens on every address of the head: clients come from other machines. The service's own name is
-    the first served model name, so that it is what metrics carry; the directory's name stays valid in requests.
+    The service's own name is always the first served model name: it is what metrics carry and what the collection asks
+    for. The user's names come after it, or else the name of the directory.
     """
     args = dict(service["args"])
-    names = args.pop("served_model_name", [service["name"], service["model"].rstrip("/").rsplit("/", 1)[-1]])
-    words = ["vllm", "serve", service["model"], "--served-model-name"]
-    words += [names] if isinstance(names, str) else [str(name) for name in names]
+    names = args.pop("served_model_name", service["model"].rstrip("/").rsplit("/", 1)[-1])
+    names = names if isinstance(names, list) else [names]
+    words = ["vllm", "serve", service["model"], "--served-model-name", service["name"]]
+    words += [name for name in names if name != service["name"]]
     words += ["--port", str(service["port"])]
     sizes = service["parallel"]
     words += ["--tensor-parallel-size", str(sizes["tensor"])]

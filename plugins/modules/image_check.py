@@ -14,7 +14,8 @@ description:
   - Looks in the node's container engine first, if there is one, and then asks the registry for the manifest.
   - Needs neither an engine nor its Python library, so it answers on a bare node. It uses the proxy variables of the
     environment as any Python program does.
-  - A registry that wants credentials is no problem yet. The module warns, for only the pull itself can tell.
+  - A registry that wants credentials is no problem yet. The module warns, for only the pull itself can tell. The same
+    holds for a registry that this module cannot reach from a node with an engine, which may have a proxy or a mirror.
 options:
   images:
     description: Images with tag or digest, as C(docker pull) takes them.
@@ -92,6 +93,7 @@ problems:
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._registry import Reference, ask
+from ..module_utils._run import VendorError, run
 from ..module_utils._services import Problem
 
 REMEDIES = {
@@ -101,18 +103,17 @@ REMEDIES = {
 }
 
 
-def in_engine(module, docker, name):
-    path = module.get_bin_path(docker)
-    if path is None:
+def in_engine(docker, name, timeout):
+    """Id of the image in the node's engine, or None without an engine or an image."""
+    try:
+        done = run([docker, "image", "inspect", "--format", "{{.Id}}", name], timeout)
+    except VendorError:
         return None
-    rc, out, _err = module.run_command(
-        [path, "image", "inspect", "--format", "{{.Id}}", name], environ_update={"LC_ALL": "C"}
-    )
-    return out.strip() if rc == 0 else None
+    return done.stdout.strip() if done.rc == 0 else None
 
 
 def find(module, name, reference):
-    digest = in_engine(module, module.params["docker"], name)
+    digest = in_engine(module.params["docker"], name, module.params["timeout"])
     if digest:
         return {"name": name, "local": True, "registry": "unasked", "detail": digest}
     scheme = "http" if reference.registry in module.params["insecure_registries"] else "https"
@@ -140,7 +141,11 @@ def main():
     problems = []
     for image in images:
         state = image["registry"]
-        if state in REMEDIES:
+        if state == "unreachable" and module.get_bin_path(module.params["docker"]):
+            module.warn(
+                f"{image['name']}: {image['detail']}; whether the engine reaches a registry, the pull will tell."
+            )
+        elif state in REMEDIES:
             answer = "does not have it" if state == "absent" else "does not answer"
             text = f"it is not in the engine, and the registry {answer} ({image['detail']})"
             problems.append(Problem(module.params["host"], "image " + image["name"], text, REMEDIES[state]))

@@ -148,20 +148,24 @@ from ..module_utils._npu_smi import NpuSmi
 from ..module_utils._proc import listeners, owner_of
 from ..module_utils._run import VendorError
 
+WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".gguf")
 INDEX = "model.safetensors.index.json"
 
 
 def look_at_model(path):
-    """What is in a model directory; a broken index counts as a missing file."""
+    """What is in a model directory, as C(check_model) takes it; a broken index counts as a missing file."""
+    names = sorted(os.listdir(path)) if os.path.isdir(path) else []
+    real = os.path.realpath(path) + os.sep
     seen = {
         "directory": os.path.isdir(path),
-        "config": os.path.isfile(os.path.join(path, "config.json")),
+        "config": "config.json" in names,
+        "weights": any(name.endswith(WEIGHTS) for name in names),
         "missing": [],
+        "outside": [name for name in names if not os.path.realpath(os.path.join(path, name)).startswith(real)],
     }
-    index = os.path.join(path, INDEX)
-    if os.path.isfile(index):
+    if INDEX in names:
         try:
-            with open(index, encoding="utf-8") as handle:
+            with open(os.path.join(path, INDEX), encoding="utf-8") as handle:
                 shards = sorted(set(json.load(handle)["weight_map"].values()))
         except (ValueError, KeyError, AttributeError, OSError):
             shards = [INDEX + " (unreadable)"]

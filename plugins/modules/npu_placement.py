@@ -34,6 +34,21 @@ options:
       - The filter P(npuops.ascend.placement_nodes#filter) makes it from the facts of the nodes.
     type: dict
     required: true
+  left_out:
+    description:
+      - Names of nodes that exist but take no part in this run, as with C(--limit). A service on these alone is passed
+        over. A service of which some hosts are left out and others are not is a problem.
+    type: list
+    elements: str
+    default: []
+  ray_port:
+    description: First TCP port of the first Ray cluster. Each cluster takes ten.
+    type: int
+    default: 6379
+  ray_worker_port:
+    description: First TCP port of the workers of the first Ray cluster. Each cluster takes a thousand.
+    type: int
+    default: 10002
   images:
     description:
       - Image for each engine. An upstream vLLM-Ascend release tag such as V(v0.23.0) gets the suffix of the chip family
@@ -171,6 +186,9 @@ def main():
         argument_spec={
             "services": {"type": "list", "elements": "raw", "required": True},
             "nodes": {"type": "dict", "required": True},
+            "left_out": {"type": "list", "elements": "str", "default": []},
+            "ray_port": {"type": "int", "default": 6379},
+            "ray_worker_port": {"type": "int", "default": 10002},
             "images": {"type": "dict", "default": {}},
             "served_only": {"type": "bool", "default": False},
             "strict": {"type": "bool", "default": True},
@@ -185,7 +203,13 @@ def main():
             msg="nodes: every entry needs chips (as npu_info returns them), interfaces and address_hints; "
             f"reading them failed with {exc!r}."
         )
-    placed, problems = place(services, nodes)
+    placed, problems = place(
+        services,
+        nodes,
+        left_out=module.params["left_out"],
+        ray_port=module.params["ray_port"],
+        ray_worker_port=module.params["ray_worker_port"],
+    )
     if placed and module.params["served_only"]:
         problems = problems + check_served(services)
     for service in placed:

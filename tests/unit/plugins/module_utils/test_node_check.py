@@ -31,6 +31,13 @@ READY = [
     ("a stranger", [chip(0)], [process(0, 9)], {9: None}, ["NPU 0 is used by process 9 (python3)"]),
     ("another service of ours", [chip(0)], [process(0, 9)], {9: "other"}, ["process 9 (python3) of service 'other'"]),
     ("a zombie", [chip(0, used=4001)], [], {}, ["4001 MB of HBM in use (idle: up to 4000 MB) and lists no process"]),
+    (
+        "a zombie beside a process on the other die",
+        [chip(0), chip(0, used=9000, chip_id=1)],
+        [process(0, 7)],
+        {7: "chat"},
+        ["NPU 0 chip 1 has 9000 MB of HBM in use"],
+    ),
     ("at the idle limit", [chip(0, used=4000)], [], {}, []),
     ("HBM not printed", [dict(chip(0), hbm_mb=None)], [], {}, []),
     (
@@ -68,20 +75,28 @@ def test_a_port_that_the_service_itself_holds():
     assert check.check_ports("node1", "chat", [8000], {8000: [{"pid": 5, "name": "vllm", "owner": "chat"}]}) == []
 
 
+def seen(**changes):
+    found = {"directory": True, "config": True, "weights": True, "missing": [], "outside": []}
+    found.update(changes)
+    return found
+
+
 @pytest.mark.parametrize(
-    ("seen", "words"),
+    ("changes", "words"),
     [
-        ({"directory": False, "config": False, "missing": []}, "does not exist"),
-        ({"directory": True, "config": False, "missing": []}, "no config.json"),
-        ({"directory": True, "config": True, "missing": ["model-00002.safetensors"]}, "first model-00002.safetensors"),
+        ({"directory": False, "config": False}, "does not exist"),
+        ({"config": False}, "no config.json"),
+        ({"weights": False}, "holds no weights"),
+        ({"missing": ["model-00002.safetensors"]}, "first model-00002.safetensors"),
+        ({"outside": ["config.json"]}, "config.json in /data/m is a link out of that directory"),
     ],
 )
-def test_a_model_that_is_not_there(seen, words):
-    assert [words in p.problem for p in check.check_model("node1", "chat", "/data/m", seen)] == [True]
+def test_a_model_that_is_not_there(changes, words):
+    assert [words in p.problem for p in check.check_model("node1", "chat", "/data/m", seen(**changes))] == [True]
 
 
 def test_a_complete_model():
-    assert check.check_model("node1", "chat", "/m", {"directory": True, "config": True, "missing": []}) == []
+    assert check.check_model("node1", "chat", "/m", seen()) == []
 
 
 def test_missing_driver_files():

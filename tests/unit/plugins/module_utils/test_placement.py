@@ -102,6 +102,35 @@ def test_ray_clusters_of_two_services_share_no_port():
     assert a["worker_max"] < b["worker_min"]
 
 
+def test_ports_of_the_users_own():
+    placed, _problems = placement.place(
+        [service(executor="ray")], {"node1": node()}, ray_port=7000, ray_worker_port=30000
+    )
+    assert (placed[0]["ray_ports"]["gcs"], placed[0]["ray_ports"]["worker_max"]) == (7000, 30999)
+
+
+def test_a_service_on_nodes_that_are_left_out_is_passed_over():
+    services = [service("a", hosts=["node7"], executor="ray"), service("b", executor="ray", port=8001)]
+    placed, problems = placement.place(services, {"node1": node()}, left_out=["node7"])
+    assert problems == []
+    assert [s["name"] for s in placed] == ["b"]
+    # It keeps the ports that it has when all nodes take part.
+    assert placed[0]["ray_ports"]["gcs"] == 6389
+
+
+def test_a_service_of_which_a_node_is_left_out():
+    _placed, problems = placement.place([service(hosts=["node1", "node7"])], {"node1": node()}, left_out=["node7"])
+    assert [(p.host, "left out of this run" in p.problem) for p in problems] == [("node7", True)]
+
+
+def test_hosts_with_different_chips():
+    other = node(address="192.0.2.12")
+    for chips in other.chips.values():
+        chips[0]["name"] = "910B4"
+    _placed, problems = placement.place([service(hosts=["node1", "node2"])], {"node1": node(), "node2": other})
+    assert [p.problem for p in problems] == ["its hosts have 910B3 and 910B4 chips"]
+
+
 def shared(first, second):
     return [service("a", npus={"ids": [0]}, share=first), service("b", npus={"ids": [0]}, share=second, port=8001)]
 
@@ -181,7 +210,9 @@ def test_the_view_of_each_host():
     assert 8000 in head["parts"][0]["ports"] and 8000 not in worker["parts"][0]["ports"]
     assert 6379 in head["parts"][0]["ports"] and 6379 not in worker["parts"][0]["ports"]
     assert head["listen"] == worker["peers"][0]["ports"]
-    assert worker["peers"] == [{"name": "node1", "address": "192.0.2.11", "ports": [6380, 6381, 10002, 11001, 6379]}]
+    assert worker["peers"] == [
+        {"name": "node1", "address": "192.0.2.11", "ports": [6380, 6381, 10002, 11001, 6379, 60000]}
+    ]
     assert head["images"] == ["quay.io/ascend/vllm-ascend:v0.23.0"]
 
 

@@ -58,6 +58,21 @@ def test_whose_a_process_is(environment, owner):
         child.communicate(b"\n")
 
 
+def fake_process(proc, pid, parent, environ):
+    folder = proc / str(pid)
+    folder.mkdir()
+    (folder / "environ").write_bytes(environ)
+    (folder / "stat").write_text(f"{pid} (VLLM (x) y) S {parent} 1 1 0")
+
+
+def test_a_process_that_has_overwritten_its_environment_belongs_to_its_parents(tmp_path):
+    fake_process(tmp_path, 10, 1, b"PATH=/bin\0NPUOPS_SERVICE=chat\0")
+    fake_process(tmp_path, 11, 10, b"VLLM::Worker_TP0\0")
+    fake_process(tmp_path, 12, 11, b"")
+    fake_process(tmp_path, 20, 1, b"PATH=/bin\0")
+    assert [_proc.owner_of(pid, str(tmp_path)) for pid in (10, 11, 12, 20, 99)] == ["chat", "chat", "chat", None, None]
+
+
 def test_a_process_that_is_gone():
     child = subprocess.Popen([sys.executable, "-c", ""])
     child.wait()

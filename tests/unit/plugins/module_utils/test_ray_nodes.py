@@ -9,8 +9,8 @@ import pytest
 from ansible_collections.npuops.ascend.plugins.module_utils._ray_nodes import missing
 
 
-def node(address, npus=8, alive=True):
-    return {"address": address, "npus": npus, "alive": alive}
+def node(address, npus=8, alive=True, free=None):
+    return {"address": address, "npus": npus, "npus_free": npus if free is None else free, "alive": alive}
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,9 @@ def node(address, npus=8, alive=True):
 )
 def test_what_is_missing(nodes, expected, words):
     assert missing(nodes, expected) == words
+
+
+def test_before_a_server_starts_the_npus_must_be_free():
+    nodes = [node("a"), node("b", free=2)]
+    assert missing(nodes, {"a": 8, "b": 8}) == []
+    assert missing(nodes, {"a": 8, "b": 8}, idle=True) == ["node b has 6 NPUs reserved by another server"]

@@ -19,6 +19,8 @@ from ansible_collections.npuops.ascend.plugins.module_utils import _vllm
         ({"enable_expert_parallel": True}, ["--enable-expert-parallel"]),
         ({"enable_prefix_caching": False}, ["--no-enable-prefix-caching"]),
         ({"quantization": None}, []),
+        ({"disable_log_stats": True}, ["--disable-log-stats"]),
+        ({"disable_log_stats": False}, []),
         ({"allowed_origins": ["a", "b"]}, ["--allowed-origins", "a", "b"]),
         ({"gpu_memory_utilization": 0.9}, ["--gpu-memory-utilization", "0.9"]),
         ({"chat_template": "/x y/z"}, ["--chat-template", "/x y/z"]),
@@ -76,8 +78,8 @@ def test_on_one_device_there_is_nothing_to_distribute():
     assert "--pipeline-parallel-size" not in words
 
 
-@pytest.mark.parametrize(("given", "expected"), [("qwen", ["qwen"]), (["a", "b"], ["a", "b"])])
-def test_names_of_the_users_own(given, expected):
+@pytest.mark.parametrize(("given", "expected"), [("qwen", ["chat", "qwen"]), (["a", "chat"], ["chat", "a"])])
+def test_the_services_own_name_comes_first(given, expected):
     words = _vllm.serve_command(placed(args={"served_model_name": given}))
     start = words.index("--served-model-name") + 1
     assert words[start : words.index("--port")] == expected
