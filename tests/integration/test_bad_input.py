@@ -183,6 +183,12 @@ CASES = [
         r"node1: service 'chat': NPU 1 is used by process \d+ (\S+); stop it, or place the service on other NPUs.",
     ),
     (
+        "not root",
+        nothing(),
+        {"ansible_become": True, "ansible_become_user": "nobody"},
+        "node1: user nobody: it is not root, so neither NPUs nor other processes can be seen rightly; connect as root",
+    ),
+    (
         "unreachable node",
         powerless("node2"),
         {"preflight_connect_timeout": 8},
