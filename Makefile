@@ -56,7 +56,6 @@ lab-up: $(RUN) ## Boot lab nodes
 
 lab-down: ## Remove every lab: nodes, networks, volumes, and a dockerd it started
 	@tests/lab/labctl down --all
-	@tests/lab/labctl engine stop
 
 lab-status: ## Show what runs
 	@tests/lab/labctl status
