@@ -33,6 +33,15 @@ _TOOL_ERRORS = (
     (r"^Error parameter of -", "This npu-smi or this product does not know that parameter; see `npu-smi info -h`."),
     (r"^Must input parameter of -", "A parameter is missing; see `npu-smi -h`."),
     (r"^This device does not support ", "Do not ask this product for it."),
+    (
+        r"^The vnpu is not in docker mode, does not support ",
+        "Destroy the vNPUs of virtual machines, then: npu-smi set -t vnpu-mode -d 0.",
+    ),
+    (
+        r"^NPU is working in SMP mode, does not support ",
+        "Only NPUs in AMP mode have vNPUs; the mode is set in iBMC (npuworkmode) while the machine is off.",
+    ),
+    (r"^Failed to get (?:vnpu|npu work) mode", "Query vNPUs on the machine itself, as root, not in a container."),
     (r"^Failed to query ", "Look at the health of the NPU (npu-smi info -t health) and at dmesg."),
     (r"^Command or option is not found", "This npu-smi is too old for it, or the path names another program."),
     (r"^This command can be executed only by the root user", "Run it with become: true."),
@@ -51,6 +60,10 @@ class ToolReportedError(NpuSmiError):
         super().__init__(f"npu-smi answered: {error!r}", remedy)
         self.error = error
         self.ret = ret
+
+
+class NotSupported(ToolReportedError):
+    """The product, or the mode it is in, does not have what was asked for: an answer rather than a fault."""
 
 
 class ParseError(NpuSmiError):
@@ -75,12 +88,16 @@ def lines_of(text: str) -> list:
 
 
 def raise_tool_error(lines) -> None:
-    """Raise L(ToolReportedError) if one of the ``(number, line)`` pairs is an error sentence of npu-smi."""
+    """Raise L(ToolReportedError) if one of the ``(number, line)`` pairs is an error sentence of npu-smi.
+
+    It is the subclass L(NotSupported) if the sentence says that something is not supported.
+    """
     for _number, line in lines:
         for pattern, remedy in _TOOL_ERRORS:
             if re.search(pattern, line, re.IGNORECASE):
                 ret = _RET.search(line)
-                raise ToolReportedError(line, remedy, int(ret.group(1)) if ret else None)
+                error = NotSupported if "does not support " in line else ToolReportedError
+                raise error(line, remedy, int(ret.group(1)) if ret else None)
 
 
 def absent(value: str) -> bool:
@@ -88,4 +105,12 @@ def absent(value: str) -> bool:
     return value in ("NA", "N/A", "-", "- -", "")
 
 
-__all__ = ["NpuSmiError", "ParseError", "ToolReportedError", "absent", "lines_of", "raise_tool_error"]
+__all__ = [
+    "NotSupported",
+    "NpuSmiError",
+    "ParseError",
+    "ToolReportedError",
+    "absent",
+    "lines_of",
+    "raise_tool_error",
+]

@@ -25,6 +25,11 @@ KINDS = {
     "topology_capture": "npu-smi__topo__(?!error)",
     # What `info -t TYPE` prints in sections; (_chip) stands for a call with -c.
     "query_capture": "npu-smi__(board|common|ecc|flash|health|memory|phyid-remap|power|proc-mem|product|temp|usages)_",
+    "templates_capture": "npu-smi__template-info__",
+    "vnpus_capture": "npu-smi__info-vnpu__",
+    "vnpu_mode_capture": "npu-smi__vnpu-mode__",
+    "cfg_recover_capture": "npu-smi__vnpu-cfg-recover__get",
+    "set_capture": "npu-smi__(create-vnpu|destroy-vnpu|vnpu-cfg-recover__set)",
 }
 
 
