@@ -67,7 +67,11 @@ def _main(args: list[str]) -> int:
         return 0
     if args[0] == "info":
         return _info(machine, args[1:])
-    print("This device does not support {}.".format({"set": "setting", "clear": "clearing"}.get(args[0], "upgrading")))
+    if args[0] == "set":
+        from .cli_vnpu import main as set_main
+
+        return set_main(machine, args[1:])
+    print("This device does not support {}.".format({"clear": "clearing"}.get(args[0], "upgrading")))
     return RC_NOT_SUPPORTED
 
 
@@ -93,7 +97,7 @@ def _table(machine: Machine) -> str:
         return _usage(machine)  # what the real tool says when every chip is gone
     from . import processes, render_info
 
-    usage = processes.scan()
+    usage = processes.by_chip(machine, processes.scan())
     return render_info.render(processes.observe(machine, usage), usage, gate.install_warning(machine))
 
 

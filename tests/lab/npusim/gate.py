@@ -19,6 +19,8 @@ class Busy(Exception):
 def enter(tool: str) -> Machine:
     """The machine as this place sees it. Raises ``state.NoState`` without a driver, ``Busy`` when made to."""
     machine = state.load()
+    if not machine.powered:
+        raise state.NoState("the machine is switched off")
     chips = visible(machine)
     if not driver_loaded() or (machine.present() and not chips):
         raise state.NoState(f"no devices in {state.device_dir()}")

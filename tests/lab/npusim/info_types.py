@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from typing import Callable
 
-from . import info_sections, processes
+from . import cli_vnpu, info_sections, processes
 from .model import Machine
 
 RC_INVALID_PARAMETER = -9001 & 0xFF
@@ -60,6 +60,8 @@ def answer(machine: Machine, args: list[str], bad: Callable[[Machine, str], int]
     if kind == "topo":
         sys.stdout.write(info_sections.topology(machine))
         return 0
+    if kind in cli_vnpu.INFO:
+        return cli_vnpu.info(machine, kind, values, bad)
     if kind not in info_sections.KINDS:
         print(f"This device does not support querying {kind}.")
         return 0
@@ -75,7 +77,7 @@ def answer(machine: Machine, args: list[str], bad: Callable[[Machine, str], int]
     chip = next((c for c in npu.chips if str(c.chip_id) == values.get("-c")), None)
     if "-c" in values and chip is None:
         return bad(machine, "-c")
-    used = processes.scan()
+    used = processes.by_chip(machine, processes.scan())
     seen = processes.observe(machine, used)
     npu = next(n for n in seen.npus if n.npu_id == npu.npu_id)
     sys.stdout.write(info_sections.render(kind, seen, npu, None if chip is None else chip.chip_id, used))

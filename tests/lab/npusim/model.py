@@ -79,6 +79,17 @@ class Roce:
 
 
 @dataclass
+class Vnpu:
+    """A slice of a chip. ``node_at``: when its device node appears, in seconds since the epoch; 0 = at once."""
+
+    vnpu_id: int
+    template: str
+    vgroup_id: int
+    held: bool = False  # by a container, whether or not a process runs in it
+    node_at: float = 0
+
+
+@dataclass
 class Chip:
     """One die. Memory in MB, ``(used, total)``; used is the idle baseline in a stored machine."""
 
@@ -97,6 +108,9 @@ class Chip:
     leak_mb: int = 0  # held by no process, as after a killed job
     error_codes: list[str] = field(default_factory=list)
     roce: Roce | None = None
+    vnpus: list[Vnpu] = field(default_factory=list)  # by ascending id
+    refuse_create: int = 0  # create-vnpu calls the kernel still refuses; -1 = all of them
+    refuse_destroy: int = 0
 
 
 @dataclass
@@ -137,6 +151,11 @@ class Machine:
     firmware_version: str = ""
     install_complete: bool = True  # Driver_Install_Status=complete in /etc/ascend_install.info
     virtual: bool = False  # a VM or a container on a vNPU
+    powered: bool = True  # False: a standalone machine that lost power
+    vnpu_mode: str = "docker"  # docker | VM
+    work_mode: str = "AMP"  # AMP | SMP; only servers with 910 or 310P chips look at it
+    vnpu_node_delay: float = 0  # seconds until the device node of a new vNPU appears
+    power_cut_after: int | None = None  # vNPUs still created before the power goes
     busy: dict[str, int] = field(default_factory=dict)  # tool name -> calls still to be refused
     slow: dict[str, float] = field(default_factory=dict)  # tool name -> seconds added to every call
 
@@ -145,6 +164,9 @@ class Machine:
 
     def chip_by_phy(self, phy_id: int) -> Chip | None:
         return next((c for n in self.npus for c in n.chips if c.phy_id == phy_id), None)
+
+    def chip_of_vnpu(self, vnpu_id: int) -> Chip | None:
+        return next((c for n in self.npus for c in n.chips for v in c.vnpus if v.vnpu_id == vnpu_id), None)
 
     def npu_of_phy(self, phy_id: int) -> Npu | None:
         return next((n for n in self.npus for c in n.chips if c.phy_id == phy_id), None)
@@ -171,6 +193,7 @@ def _npu(data: dict[str, Any]) -> Npu:
 
 def _chip(data: dict[str, Any]) -> Chip:
     data = dict(data)
+    data["vnpus"] = [_build(Vnpu, v) for v in data.get("vnpus", [])]
     if data.get("roce") is not None:
         roce = dict(data["roce"])
         roce["link_records"] = [(int(at), str(link)) for at, link in roce.get("link_records", [])]

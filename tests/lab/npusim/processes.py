@@ -4,7 +4,8 @@
 """Who uses the chips: found in /proc, never stored, so that it ends with the process.
 
 A process is an NPU process when it holds ``/dev/davinci<phy>`` open. The memory it claims is the sum of
-the memory files it holds named ``npusim-hbm:<phy>:<MB>``.
+the memory files it holds named ``npusim-hbm:<phy>:<MB>``. vNPU ids begin where physical ids end, so
+``/dev/davinci<vnpu>`` (its name in a container) and ``/dev/vdavinci<vnpu>`` are as plain.
 """
 
 from __future__ import annotations
@@ -18,15 +19,15 @@ from .state import device_dir
 
 CLAIM_PREFIX = "/memfd:npusim-hbm:"
 NAME_LENGTH = 15  # npu-smi takes /proc/PID/comm, which the kernel cuts at 15
-Usage = Dict[int, List[Process]]  # phy id -> processes
+Usage = Dict[int, List[Process]]  # physical or vNPU id -> processes
 
 
 def scan(proc: str = "/proc") -> Usage:
-    """Processes on each chip, by ascending PID, as seen from this PID namespace."""
-    prefix = device_dir() + "/davinci"
+    """Processes on each chip and vNPU, by ascending PID, as seen from this PID namespace."""
+    prefixes = (device_dir() + "/davinci", device_dir() + "/vdavinci")
     found: Usage = {}
     for pid in sorted(int(name) for name in os.listdir(proc) if name.isdigit()):
-        held = _held(os.path.join(proc, str(pid), "fd"), prefix)
+        held = _held(os.path.join(proc, str(pid), "fd"), prefixes)
         for phy_id in sorted(held):
             process = Process(pid, _name(proc, pid), held[phy_id], _container_pid(proc, pid))
             found.setdefault(phy_id, []).append(process)
@@ -39,6 +40,7 @@ def observe(machine: Machine, usage: Usage) -> Machine:
     for npu in seen.npus:
         for chip in npu.chips:
             claimed = sum(p.memory_mb for p in usage.get(chip.phy_id, ())) + chip.leak_mb
+            claimed += sum(p.memory_mb for v in chip.vnpus for p in usage.get(v.vnpu_id, ()))
             if chip.hbm_mb is not None:
                 chip.hbm_mb = _more(chip.hbm_mb, claimed)
             elif claimed:
@@ -47,6 +49,17 @@ def observe(machine: Machine, usage: Usage) -> Machine:
                 # (npu-smi__info__310P3_300IDuo__24_1_0_1__procs: 7210 pages for 14513 MB).
                 chip.hugepages = (claimed // 2, claimed // 2)
     return seen
+
+
+def by_chip(machine: Machine, usage: Usage) -> Usage:
+    """Processes on vNPUs counted to the chips they are slices of, as the tool lists them on the host."""
+    found = dict(usage)
+    for npu in machine.npus:
+        for chip in npu.chips:
+            on_slices = [p for v in chip.vnpus for p in found.pop(v.vnpu_id, [])]
+            if on_slices:
+                found[chip.phy_id] = sorted([*found.get(chip.phy_id, []), *on_slices], key=lambda p: p.pid)
+    return found
 
 
 def free_mb(chip: Chip) -> int:
@@ -59,10 +72,10 @@ def _more(pair: tuple[int, int], extra: int) -> tuple[int, int]:
     return (min(pair[0] + extra, pair[1]), pair[1])
 
 
-def _held(directory: str, prefix: str) -> dict[int, int]:
+def _held(directory: str, prefixes: tuple[str, str]) -> dict[int, int]:
     """phy id -> MB for the process with these descriptors; empty when it uses no chip or is gone."""
-    links = list(_links(directory, (prefix, CLAIM_PREFIX)))
-    held = {phy: 0 for phy in (_device(link, prefix) for link in links) if phy is not None}
+    links = list(_links(directory, (*prefixes, CLAIM_PREFIX)))
+    held = {phy: 0 for phy in (_device(link, prefix) for link in links for prefix in prefixes) if phy is not None}
     for link in links:
         claim = _claim(link)
         if claim is not None and claim[0] in held:
@@ -70,7 +83,7 @@ def _held(directory: str, prefix: str) -> dict[int, int]:
     return held
 
 
-def _links(directory: str, prefixes: tuple[str, str]) -> Iterable[str]:
+def _links(directory: str, prefixes: tuple[str, ...]) -> Iterable[str]:
     try:
         names = os.listdir(directory)
     except OSError:  # ended meanwhile, or not ours to look at
