@@ -88,9 +88,10 @@ class NpuSmi:
         """``npu-smi info -t template-info [-i NPU]``: a L(Template) for each."""
         return self.ask(parse_templates, "info", "-t", "template-info", *([] if npu_id is None else ["-i", npu_id]))
 
-    def vnpus(self, npu_id: int, chip_id: int) -> VnpuInfo:
-        """``npu-smi info -t info-vnpu -i NPU -c CHIP``"""
-        return self.ask(parse_vnpus, "info", "-t", "info-vnpu", "-i", npu_id, "-c", chip_id)
+    def vnpus(self, npu_id: int, chip_id: int | None) -> VnpuInfo:
+        """``npu-smi info -t info-vnpu -i NPU -c CHIP``; no ``-c`` for a chip without id (Ascend 950)."""
+        chip = [] if chip_id is None else ["-c", chip_id]
+        return self.ask(parse_vnpus, "info", "-t", "info-vnpu", "-i", npu_id, *chip)
 
     def vnpu_mode(self) -> str:
         """``npu-smi info -t vnpu-mode``: "docker" or "vm"."""

@@ -373,7 +373,7 @@ def _value(text: str, kind: str):
     if kind == _FLOAT:
         return float(text)
     if kind == _PAIR:
-        pair = tuple(None if absent(half.strip()) else int(half) for half in text.split("/"))
+        pair = tuple(None if absent(half) else int(half) for half in map(str.strip, text.split("/")))
         return None if pair == (None, None) else pair
     return text
 

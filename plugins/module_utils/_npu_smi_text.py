@@ -29,9 +29,9 @@ _TOOL_ERRORS = (
     (r"^dcmi mod(?:ule|el) initiali[sz]ed? failed", _DRIVER_REMEDY),
     (r"^npu get board type failed", _DRIVER_REMEDY),
     (r"^There is no NPU card on this server", "Check that the machine has NPUs and sees them: lspci -d 19e5:."),
-    (r"^Invalid card id", "Use an NPU ID which `npu-smi info -l` lists."),
+    (r"^Invalid (?:card|chip) id", "Use the ids which `npu-smi info -m` lists."),
     (r"^Error parameter of -", "This npu-smi or this product does not know that parameter; see `npu-smi info -h`."),
-    (r"^Must input parameter of -", "A parameter is missing; see `npu-smi -h`."),
+    (r"^(?:Must input parameter of |This command must input )", "A parameter is missing; see `npu-smi -h`."),
     (r"^This device does not support ", "Do not ask this product for it."),
     (
         r"^The vnpu is not in docker mode, does not support ",
@@ -43,6 +43,7 @@ _TOOL_ERRORS = (
     ),
     (r"^Failed to get (?:vnpu|npu work) mode", "Query vNPUs on the machine itself, as root, not in a container."),
     (r"^Failed to query ", "Look at the health of the NPU (npu-smi info -t health) and at dmesg."),
+    (r"^This command cannot be executed on a VM or container", "Run it on the machine itself."),
     (r"^Command or option is not found", "This npu-smi is too old for it, or the path names another program."),
     (r"^This command can be executed only by the root user", "Run it with become: true."),
 )

@@ -15,7 +15,8 @@ author:
 description:
   - Reads what C(npu-smi) says about the NPUs of a machine, whatever the model and the driver release, and returns it as
     values; nothing is changed.
-  - Runs at most two commands, C(npu-smi info) for chips and processes and C(npu-smi info -m) for the mapping.
+  - Runs no more commands than what is asked for needs, by default two. Those of different NPUs run side by side, those
+    of one NPU one after the other.
   - Output that is not understood is an error that shows the line; a value the tool does not print, or prints as C(NA)
     or C(-), is C(null), never C(0).
   - Must run as a user who may use the NPUs, normally root.
@@ -29,12 +30,23 @@ options:
       - What to read.
       - V(chips) and V(processes) come from the same command, so one costs as much as both.
       - With V(chips) and V(mapping) together the ids of the mapping are filled into the chips as well.
+      - V(boards) and V(firmware) come from the same command, which is run for each NPU. V(health) and V(vnpus) are one
+        command for each chip. V(templates) and V(topology) are one each.
+      - Where the ids of the NPUs are needed but none of V(chips), V(processes) and V(mapping) is asked for,
+        C(npu-smi info -m) is run, too.
+      - What the product does not support is no failure. It is listed in RV(not_supported).
     type: list
     elements: str
     choices:
       - chips
       - processes
       - mapping
+      - boards
+      - firmware
+      - vnpus
+      - templates
+      - health
+      - topology
     default:
       - chips
       - processes
@@ -47,6 +59,9 @@ options:
     description: How many seconds each vendor command may take before it is stopped.
     type: float
     default: 60
+seealso:
+  - module: npuops.ascend.npu_vnpu
+  - module: npuops.ascend.npu_placement
 notes:
   - C(npu-smi) numbers NPUs by slot or bus, so an NPU id is neither contiguous nor does it begin at 0. Take
     RV(chips[].phy_id) for C(/dev/davinciN), C(hccn_tool -i N) and C(/etc/hccn.conf).
@@ -73,6 +88,21 @@ EXAMPLES = r"""
     gather: [processes]
     npu_smi: /usr/local/sbin/npu-smi
     timeout: 20
+
+- name: Read how the NPUs are split, and into what they can be
+  npuops.ascend.npu_info:
+    gather: [vnpus, templates]
+  register: slices
+
+- name: Show the vNPUs that no container uses
+  ansible.builtin.debug:
+    msg: "{{ slices.vnpus | map(attribute='vnpus') | flatten | rejectattr('in_use') | map(attribute='vnpu_id') }}"
+
+- name: Stop if the NPUs of a machine have different firmware
+  npuops.ascend.npu_info:
+    gather: [firmware]
+  register: boards
+  failed_when: boards is failed or boards.firmware_version is none
 """
 
 RETURN = r"""
@@ -233,6 +263,288 @@ mapping:
       description: Name of the chip, with the word Ascend where the tool prints it.
       type: str
       sample: Ascend 910B3
+boards:
+  description:
+    - The board of every NPU, as text. Keys not listed here are the titles of the tool in snake case.
+    - A title the tool does not print, or prints as C(NA), is C(null).
+  returned: when O(gather) has V(boards)
+  type: list
+  elements: dict
+  contains:
+    npu_id:
+      description: NPU id.
+      type: int
+      sample: 0
+    chip_count:
+      description: Number of chips of the NPU, or C(null) if it is not printed.
+      type: int
+      sample: 1
+    product_name:
+      description: Product name.
+      type: str
+      sample: IT21HMDC_Bin5
+    model:
+      description: Model.
+      type: str
+      sample: null
+    manufacturer:
+      description: Manufacturer.
+      type: str
+      sample: Huawei
+    serial_number:
+      description: Serial number.
+      type: str
+      sample: 1025C9048791
+    software_version:
+      description: Release of the driver.
+      type: str
+      sample: 25.5.1
+    firmware_version:
+      description: Release of the firmware.
+      type: str
+      sample: 7.8.0.6.201
+    compatibility:
+      description: Whether driver and firmware go together, V(OK) or V(NOK).
+      type: str
+      sample: OK
+    board_id:
+      description: Board id.
+      type: str
+      sample: "0x60"
+    pcb_id:
+      description: PCB id.
+      type: str
+      sample: A
+    bom_id:
+      description: BOM id.
+      type: str
+      sample: "1"
+    pcie_bus_info:
+      description: PCI address.
+      type: str
+      sample: "0000:C1:00.0"
+    slot_id:
+      description: Slot id.
+      type: str
+      sample: "0"
+    pci_vendor_id:
+      description: PCI vendor.
+      type: str
+      sample: "0x19E5"
+    pci_device_id:
+      description: PCI device.
+      type: str
+      sample: "0xD802"
+firmware:
+  description: Releases of every NPU.
+  returned: when O(gather) has V(firmware)
+  type: list
+  elements: dict
+  contains:
+    npu_id:
+      description: NPU id.
+      type: int
+      sample: 0
+    firmware_version:
+      description: Release of the firmware.
+      type: str
+      sample: 7.8.0.6.201
+    software_version:
+      description: Release of the driver.
+      type: str
+      sample: 25.5.1
+    compatibility:
+      description: Whether driver and firmware go together, V(OK) or V(NOK).
+      type: str
+      sample: OK
+firmware_version:
+  description: Release of the firmware if all NPUs have the same one, else C(null).
+  returned: when O(gather) has V(firmware)
+  type: str
+  sample: 7.8.0.6.201
+health:
+  description: Health of every chip with its fault codes.
+  returned: when O(gather) has V(health)
+  type: list
+  elements: dict
+  contains:
+    npu_id:
+      description: NPU id.
+      type: int
+      sample: 0
+    chip_id:
+      description: Chip id, or C(null) on Ascend 950.
+      type: int
+      sample: 0
+    phy_id:
+      description: The N of C(/dev/davinciN). Known under the conditions of RV(chips[].phy_id).
+      type: int
+      sample: 0
+    health:
+      description: V(OK), V(Warning), V(Alarm), V(Critical) or V(UNKNOWN), as printed.
+      type: str
+      sample: Alarm
+    error_codes:
+      description: Codes of the faults, an empty list if there are none.
+      type: list
+      elements: str
+      sample: [A4025021, 8C03A000]
+    error_information:
+      description: What the codes mean, as printed.
+      type: list
+      elements: str
+      sample: [ascend_monitor adda heart beat lost error]
+vnpus:
+  description:
+    - Every chip with its vNPUs, and what is left of it.
+    - It can be given to M(npuops.ascend.npu_vnpu) as O(npuops.ascend.npu_vnpu#module:slices).
+  returned: when O(gather) has V(vnpus)
+  type: list
+  elements: dict
+  contains:
+    npu_id:
+      description: NPU id.
+      type: int
+      sample: 6
+    chip_id:
+      description: Chip id, or C(null) on Ascend 950.
+      type: int
+      sample: 0
+    phy_id:
+      description: The N of C(/dev/davinciN). Known under the conditions of RV(chips[].phy_id).
+      type: int
+      sample: 6
+    supported:
+      description:
+        - Whether the tool has an answer for this chip.
+        - If not, the reason is in RV(not_supported), and the empty list in RV(vnpus[].vnpus) says nothing.
+      type: bool
+      sample: true
+    resources:
+      description:
+        - Free and total amount of each resource by name, C([null, null]) for one the chip does not tell.
+        - Names are V(aicore), V(memory_gb), V(aicpu), V(vpc), V(venc), V(vdec), V(jpegd), V(jpege) and V(pngd).
+      type: dict
+      sample: {aicore: [10, 20], memory_gb: [32, 64], aicpu: [4, 7]}
+    total:
+      description: Number of vNPUs as the tool counts them, or C(null) where it has no answer.
+      type: int
+      sample: 1
+    vnpus:
+      description: The vNPUs.
+      type: list
+      elements: dict
+      contains:
+        vnpu_id:
+          description: The N of C(/dev/vdavinciN).
+          type: int
+          sample: 196
+        vgroup_id:
+          description: Id of the group, or C(null) if there is none.
+          type: int
+          sample: 0
+        container_id:
+          description: V(000000000000) for none, V(ffffffffffff) for any; it is no id of Docker.
+          type: str
+          sample: "000000000000"
+        status:
+          description: V(1) if a container has it, V(0) if not, C(null) if the tool does not know. It is not its health.
+          type: int
+          sample: 0
+        in_use:
+          description: Whether the status or the container id says that it is used, C(null) if neither is known.
+          type: bool
+          sample: false
+        template:
+          description: Name of its template.
+          type: str
+          sample: vir10_3c_32g
+templates:
+  description: The templates the machine has, an empty list if it does not support vNPUs.
+  returned: when O(gather) has V(templates)
+  type: list
+  elements: dict
+  contains:
+    name:
+      description: Name.
+      type: str
+      sample: vir10_3c_32g
+    aicore:
+      description: AI cores.
+      type: int
+      sample: 10
+    memory_gb:
+      description: Memory in GB.
+      type: int
+      sample: 32
+    aicpu:
+      description: AI CPUs, or C(null) if not printed; it can be a fraction, as the units below.
+      type: float
+      sample: 3
+    vpc:
+      description: VPC units of image processing.
+      type: float
+      sample: 4
+    venc:
+      description: Video encoders.
+      type: float
+      sample: 0
+    vdec:
+      description: Video decoders.
+      type: float
+      sample: 1
+    jpegd:
+      description: JPEG decoders.
+      type: float
+      sample: 12
+    jpege:
+      description: JPEG encoders.
+      type: float
+      sample: 2
+    pngd:
+      description: PNG decoders.
+      type: float
+      sample: 0
+topology:
+  description: How the NPUs are connected, or C(null) if the product does not tell.
+  returned: when O(gather) has V(topology)
+  type: dict
+  contains:
+    npus:
+      description: Names of the NPUs, in the order of the tool. On Atlas A3 these are phy ids.
+      type: list
+      elements: str
+      sample: [NPU0, NPU1]
+    links:
+      description: For each name the kind of path to each other name, C(null) where there is none.
+      type: dict
+      sample: {NPU0: {NPU1: HCCS}, NPU1: {NPU0: HCCS}}
+    cpu_affinity:
+      description: For each name the CPUs near to it.
+      type: dict
+      sample: {NPU0: 144-167, NPU1: 0-23}
+not_supported:
+  description: What was asked for but the product does not have, with the answer of the tool.
+  returned: when O(gather) has V(boards), V(firmware), V(vnpus), V(templates), V(health) or V(topology)
+  type: list
+  elements: dict
+  contains:
+    subset:
+      description: The value of O(gather).
+      type: str
+      sample: vnpus
+    npu_id:
+      description: NPU id, or C(null) for what was asked of the whole machine.
+      type: int
+      sample: 0
+    chip_id:
+      description: Chip id, or C(null) for what was asked of the whole NPU or machine.
+      type: int
+      sample: 0
+    answer:
+      description: What the tool said.
+      type: str
+      sample: This device does not support querying info-vnpu.
 ansible_facts:
   description: The same values as facts.
   returned: success
@@ -247,28 +559,9 @@ import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.npuops.ascend.plugins.module_utils._npu_ids import device_nodes, with_ids
+from ansible_collections.npuops.ascend.plugins.module_utils._npu_ids import device_nodes
 from ansible_collections.npuops.ascend.plugins.module_utils._npu_smi import NpuSmi, VendorError
-
-_OF_PROCESSES = ("processes", "process_memory_unit", "no_process_npus")
-
-
-def gather(tool: NpuSmi, subsets: set, nodes: frozenset) -> dict:
-    """Run the commands the subsets need and return the result keys they stand for."""
-    found: dict = {}
-    mapping = tool.mapping() if "mapping" in subsets else None
-    if subsets & {"chips", "processes"}:
-        info = tool.info()
-        found = info.to_dict()
-        found["chips"] = [chip.to_dict() for chip in with_ids(info.chips, mapping, nodes)]
-        if "chips" not in subsets:
-            del found["chips"]
-        if "processes" not in subsets:
-            for key in _OF_PROCESSES:
-                del found[key]
-    if mapping is not None:
-        found.update(mapping.to_dict())
-    return found
+from ansible_collections.npuops.ascend.plugins.module_utils._npu_smi_gather import gather
 
 
 def main() -> t.NoReturn:
@@ -277,7 +570,17 @@ def main() -> t.NoReturn:
             "gather": {
                 "type": "list",
                 "elements": "str",
-                "choices": ["chips", "processes", "mapping"],
+                "choices": [
+                    "chips",
+                    "processes",
+                    "mapping",
+                    "boards",
+                    "firmware",
+                    "vnpus",
+                    "templates",
+                    "health",
+                    "topology",
+                ],
                 "default": ["chips", "processes", "mapping"],
             },
             "npu_smi": {"type": "str", "default": "npu-smi"},
@@ -289,7 +592,7 @@ def main() -> t.NoReturn:
         module.fail_json(msg=f"timeout must be more than 0 seconds, it is {module.params['timeout']:g}")
     tool = NpuSmi(module.params["npu_smi"], module.params["timeout"])
     try:
-        found = gather(tool, set(module.params["gather"]), device_nodes())
+        found = gather(tool, module.params["gather"], device_nodes())
     except VendorError as error:
         module.fail_json(**error.to_fail())
     for warning in [*tool.complaints, found.get("warning")]:

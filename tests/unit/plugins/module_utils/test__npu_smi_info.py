@@ -77,6 +77,10 @@ def test_versions_of_tool_and_driver_are_told_apart():
     assert (info.npu_smi_version, info.driver_version) == ("25.2.0", "25.2.1")
 
 
+def test_control_characters_that_count_as_blanks():
+    assert parse_info(HBM.replace("2894 / 32768", "2894\x1f/ 32768")).chips[0].hbm_mb == (2894, 32768)
+
+
 def test_process_name_may_contain_the_column_separator():
     process = parse_info(HBM).processes[0]
     assert (process.name, process.memory, process.extra) == ("a|b", 113, None)

@@ -243,10 +243,18 @@ def test_what_a_product_or_its_mode_does_not_have(parse, text):
 
 @pytest.mark.parametrize("parse", [parse_templates, parse_vnpus, parse_vnpu_mode, parse_cfg_recover])
 def test_faults_are_not_taken_for_missing_support(parse):
-    for text in ("dcmi module initialize failed. ret is -8005\n", "Failed to get vnpu mode.\n"):
+    for text in (
+        "dcmi module initialize failed. ret is -8005",
+        "Failed to get vnpu mode.",
+        "Invalid chip id.",
+        "Must input parameter of chip id.",
+        "This command must input card id.",
+        "This command cannot be executed on a VM or container.",
+    ):
         with pytest.raises(ToolReportedError) as error:
-            parse(text)
+            parse(f"\n{text}\n")
         assert not isinstance(error.value, NotSupported)
+        assert error.value.error == text
 
 
 COUNT = st.integers(0, 10**6)

@@ -16,6 +16,7 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.npuops.ascend.plugins.module_utils import _npu_model
+from ansible_collections.npuops.ascend.plugins.module_utils._npu_smi import NpuSmi
 from ansible_collections.npuops.ascend.plugins.modules import npu_info
 from npusim import profiles, state
 
@@ -73,6 +74,89 @@ def test_every_machine(machine, read, profile):
     assert result["no_process_npus"] == [npu.npu_id for npu in truth.npus]
     assert result["processes"] == []
     assert sorted(chip["logic_id"] for chip in result["chips"]) == list(range(len(chips)))
+
+
+ALL = ["chips", "processes", "mapping", "boards", "firmware", "vnpus", "templates", "health", "topology"]
+
+
+@pytest.mark.parametrize("profile", sorted(profiles.PROFILES))
+def test_everything_of_every_machine(machine, read, profile):
+    truth = machine("new", profile)
+    result = read(gather=ALL)
+    assert "failed" not in result, result.get("msg")
+    chips = [(npu.npu_id, chip.phy_id) for npu in truth.npus for chip in npu.chips]
+    assert [(row["npu_id"], row["phy_id"]) for row in result["health"]] == chips
+    assert [(row["npu_id"], row["phy_id"]) for row in result["vnpus"]] == chips
+    assert {row["health"] for row in result["health"]} == {"OK"}
+    assert [board["npu_id"] for board in result["boards"]] == [npu.npu_id for npu in truth.npus]
+    assert [board["chip_count"] for board in result["boards"]] == [len(npu.chips) for npu in truth.npus]
+    assert result["firmware_version"] == truth.firmware_version
+    refused = {row["subset"] for row in result["not_supported"]}
+    assert refused <= {"vnpus", "templates", "topology"}
+    assert ("vnpus" in refused) == (not any(row["supported"] for row in result["vnpus"]))
+    assert ("templates" in refused) == (result["templates"] == [])
+    assert ("topology" in refused) == (result["topology"] is None)
+    if result["topology"]:
+        assert len(result["topology"]["npus"]) == len(chips)
+    for row in result["vnpus"]:
+        assert row["vnpus"] == []
+        assert all(free <= total for free, total in row["resources"].values() if total is not None)
+
+
+def test_fault_codes(machine, read, tmp_path):
+    machine("new", "atlas-800i-a2-64g")
+    with state.changing(str(tmp_path)) as changed:
+        chip = changed.npus[2].chips[0]
+        chip.health, chip.error_codes = "Alarm", ["A4025021", "8C03A000"]
+    rows = {row["phy_id"]: row for row in read(gather=["health"])["health"]}
+    assert [phy for phy, row in rows.items() if row["health"] != "OK"] == [2]
+    assert rows[2]["error_codes"] == ["A4025021", "8C03A000"]
+    assert rows[3]["error_codes"] == rows[3]["error_information"] == []
+
+
+def test_slices_are_seen(machine, read, tmp_path):
+    machine("new", "atlas-800i-a2-64g")
+    smi = NpuSmi(str(tmp_path / "npu-smi"))
+    names = {template["name"] for template in read(gather=["templates"])["templates"]}
+    assert {"vir10_3c_32g", "vir05_1c_16g"} <= names
+    assert (smi.vnpu_mode(), smi.cfg_recover()) == ("docker", True)
+    for template in ("vir10_3c_32g", "vir05_1c_16g"):
+        created = smi.create_vnpu(6, 0, template)
+        assert (created.ok, created.message) == (True, "Create vnpu success")
+
+    result = read(gather=["vnpus"])
+    assert [row["npu_id"] for row in result["vnpus"] if row["vnpus"]] == [6]
+    split = result["vnpus"][6]
+    assert [(vnpu["vnpu_id"], vnpu["template"], vnpu["in_use"]) for vnpu in split["vnpus"]] == [
+        (196, "vir10_3c_32g", False),
+        (197, "vir05_1c_16g", False),
+    ]
+    assert split["resources"]["aicore"] == [5, 20]
+    assert split["resources"]["aicpu"][1] == 7
+
+    assert smi.destroy_vnpu(6, 0, 196).message == "Destroy vnpu 196 success"
+    assert [vnpu["vnpu_id"] for vnpu in read(gather=["vnpus"])["vnpus"][6]["vnpus"]] == [197]
+
+
+def test_refusals_that_end_with_exit_status_0(machine, read, tmp_path):
+    machine("new", "atlas-800i-a2-64g")
+    smi = NpuSmi(str(tmp_path / "npu-smi"))
+    assert smi.set_cfg_recover(False).ok and smi.cfg_recover() is False
+    assert smi.set_vnpu_mode(docker=False).ok and smi.vnpu_mode() == "vm"
+    refused = smi.create_vnpu(6, 0, "vir10_3c_32g")
+    assert (refused.ok, refused.status, refused.command.rc) == (False, None, 0)
+    assert "not in docker mode" in refused.message
+    result = read(gather=["vnpus"])
+    assert {row["supported"] for row in result["vnpus"]} == {False}
+    assert all("not in docker mode" in row["answer"] for row in result["not_supported"])
+
+
+def test_resources_that_do_not_suffice(machine, tmp_path):
+    machine("new", "atlas-800i-a2-64g")
+    smi = NpuSmi(str(tmp_path / "npu-smi"))
+    assert [smi.create_vnpu(0, 0, "vir10_3c_32g").ok for _ in range(3)] == [True, True, False]
+    assert "unallocated cores number" in smi.create_vnpu(0, 0, "vir05_1c_16g").message
+    assert not smi.destroy_vnpu(0, 0, 115).ok
 
 
 def test_faults_are_seen(machine, read):
