@@ -154,7 +154,7 @@ def test_refusals_that_end_with_exit_status_0(machine, read, tmp_path):
 def test_resources_that_do_not_suffice(machine, tmp_path):
     machine("new", "atlas-800i-a2-64g")
     smi = NpuSmi(str(tmp_path / "npu-smi"))
-    assert [smi.create_vnpu(0, 0, "vir10_3c_32g").ok for _ in range(3)] == [True, True, False]
+    assert [smi.create_vnpu(0, 0, "vir10_3c_32g").ok for _turn in range(3)] == [True, True, False]
     assert "unallocated cores number" in smi.create_vnpu(0, 0, "vir05_1c_16g").message
     assert not smi.destroy_vnpu(0, 0, 115).ok
 
