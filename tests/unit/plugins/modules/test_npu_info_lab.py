@@ -63,7 +63,8 @@ def test_every_machine(machine, read, profile):
     for found, (npu, chip) in zip(result["chips"], chips):
         assert (found["npu_id"], found["chip_id"], found["phy_id"]) == (npu.npu_id, chip.chip_id, chip.phy_id)
         assert (found["name"], found["health"], found["temp_c"]) == (chip.name, chip.health, chip.temp_c)
-        assert _npu_model.family(found["name"]).image_suffix is not None
+        # Every product of the lab has an image but the first generation, for which none is published.
+        assert (_npu_model.image_suffix(found["name"]) is None) == (_npu_model.family(found["name"]).name == "910")
         if chip.hbm_mb:
             assert found["hbm_mb"] == list(chip.hbm_mb)
             assert found["hbm_mb"][0] <= _npu_model.idle_hbm_mb(found["name"])
