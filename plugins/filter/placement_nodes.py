@@ -17,6 +17,8 @@ description:
     interfaces (facts, subset C(network)) and the addresses by which others may reach it.
   - Those are, best first, the host variable C(npuops_address), C(ansible_host), the inventory name, and the
     address of the default route. Texts that are no address of the node are passed over.
+  - If M(npuops.ascend.npu_info) was asked for them, C(vnpus), C(templates) and C(topology) are taken along. The host
+    variable C(npuops_models) gives what is known of models on the node (C(models) of the module's C(nodes)).
 positional: hosts
 options:
   _input:
@@ -70,6 +72,11 @@ def placement_nodes(hostvars, hosts):
             "interfaces": interfaces_of(facts),
             "address_hints": [str(hint) for hint in hints if hint],
         }
+        for key in ("vnpus", "templates", "topology"):
+            if facts["npu"].get(key):
+                nodes[host][key] = facts["npu"][key]
+        if variables.get("npuops_models"):
+            nodes[host]["models"] = variables["npuops_models"]
     return nodes
 
 

@@ -1,421 +1,232 @@
 # Copyright (c) 2026, npuops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""From C(ascend_services) and what the nodes have to a placement: who runs where, on which NPUs and ports.
+"""From C(ascend_services) and what the nodes have to a placement: who runs where, on which NPUs, slices and ports.
 
-Pure: the same input gives the same placement, so a second run finds nothing to change.
+Pure: the same input gives the same placement, so a second run finds nothing to change. The parts are
+C(_placement_nodes) (what a node has), C(_placement_whole) (whole NPUs), C(_placement_slices) (vNPUs),
+C(_placement_pack) and C(_placement_bound) (fewest NPUs, and the proof), C(_placement_ports) (ports, views of hosts).
 
 This module util is PRIVATE to the collection. It can have breaking changes at any time.
 """
 
 from __future__ import annotations
 
-from ._services import Problem, check_shape
+from collections import namedtuple
 
-# A Ray cluster takes ten ports from here and a thousand for its workers; the second cluster of a fleet takes the next.
-# 6379 and 10002 are Ray's own defaults.
-RAY_PORT = 6379
-RAY_PORT_STEP = 10
-RAY_WORKER_PORT = 10002
-RAY_WORKER_PORT_STEP = 1000
-HCCL_PORT = 60000
-RAY_PORT_NAMES = (
-    "gcs",
-    "node_manager",
-    "object_manager",
-    "runtime_env_agent",
-    "dashboard_agent_grpc",
-    "dashboard_agent_listen",
-    "metrics_export",
+from ._placement_nodes import Node, chips_by_npu, interfaces_of, management_address, memory_total_mb
+from ._placement_ports import RAY_PORT, RAY_PORT_NAMES, RAY_WORKER_PORT, host_views, ray_ports
+from ._placement_slices import SlicePlanner, earlier_slices
+from ._placement_whole import WholePlanner
+from ._services import check_shape
+
+# slices: {host: [{npu_id, chip_id, template, service}, ...]} to be cut, reserved: the same for those that the Ascend
+# runtime cuts at the start of a container. sizes: {service: what sizing found}.
+Placement = namedtuple(
+    "Placement", ("services", "problems", "slices", "reserved", "npus_used", "lower_bound", "optimal", "sizes")
 )
-
-# Flex:ai hands out tenths of an NPU's AICore time (its default quota, flexnpud.conf).
-SHARE_AICORE_QUOTA = 10
-
-
-class Node:
-    """What a node has, as far as a placement needs it.
-
-    :ivar chips: {NPU ID: [chip of an npu_info result, ...]}
-    :ivar address: IPv4 address of the management interface, or None
-    :ivar interface: name of that interface, or None
-    """
-
-    def __init__(self, chips, address, interface):
-        self.chips = chips
-        self.address = address
-        self.interface = interface
-
-    def devices(self, npu_ids):
-        """The phy ids (N of /dev/davinciN) of these NPUs, chip by chip."""
-        return [chip["phy_id"] for npu in npu_ids for chip in self.chips[npu]]
-
-
-def management_address(interfaces, hints):
-    """The address by which the other nodes reach this one, and its interface.
-
-    :arg interfaces: [{"name": "eth0", "addresses": ["172.30.0.11", ...]}, ...]
-    :arg hints: addresses to look for, best first: what the user said, C(ansible_host), the default route's.
-    :returns: (address, interface), both None when no hint is an address of this node.
-    """
-    for hint in hints:
-        for interface in interfaces:
-            if hint and hint in interface["addresses"]:
-                return hint, interface["name"]
-    return None, None
-
-
-def interfaces_of(facts):
-    """[{"name", "addresses"}] from the C(network) subset of Ansible's facts."""
-    found = []
-    for name in facts.get("interfaces", []):
-        # Facts spell eth0:1 and br-1 with underscores in their keys.
-        entry = facts.get(name) or facts.get(name.replace("-", "_").replace(":", "_")) or {}
-        blocks = [entry.get("ipv4") or {}] + list(entry.get("ipv4_secondaries") or [])
-        found.append({"name": entry.get("device", name), "addresses": [b["address"] for b in blocks if "address" in b]})
-    return found
-
-
-def chips_by_npu(chips):
-    """Group the C(chips) of an C(npu_info) result by NPU ID, chips in order."""
-    grouped = {}
-    for chip in sorted(chips, key=lambda c: (c["npu_id"], c["chip_id"] or 0)):
-        grouped.setdefault(chip["npu_id"], []).append(chip)
-    return grouped
-
-
-def memory_total_mb(chip):
-    """MB of HBM of a chip, or of DDR where there is no HBM (310P); None when the tool did not print it."""
-    for key in ("hbm_mb", "memory_mb"):
-        if chip.get(key) and chip[key][1]:
-            return chip[key][1]
-    return None
-
-
-def ray_ports(index, port=RAY_PORT, worker_port=RAY_WORKER_PORT):
-    """The fixed ports of the fleet's Ray cluster number C(index), from 0."""
-    base = port + RAY_PORT_STEP * index
-    ports = {name: base + offset for offset, name in enumerate(RAY_PORT_NAMES)}
-    first = worker_port + RAY_WORKER_PORT_STEP * index
-    ports["worker_min"] = first
-    ports["worker_max"] = first + RAY_WORKER_PORT_STEP - 1
-    return ports
-
-
-class _Planner:
-    def __init__(self, nodes, left_out):
-        self.nodes = nodes
-        self.left_out = left_out
-        self.problems = []
-        self.owner = {}  # (host, npu_id) -> [service, ...]
-        self.ports = {}  # (host, port) -> what listens there
-
-    def refuse(self, host, item, problem, remedy):
-        self.problems.append(Problem(host, item, problem, remedy))
-
-    def claim_port(self, host, port, service, use):
-        holder = self.ports.setdefault((host, port), (service, use))
-        if holder != (service, use):
-            self.refuse(
-                host,
-                f"service '{service}'",
-                f"port {port} ({use}) is also {holder[1]} of service '{holder[0]}'",
-                "give one of them another port",
-            )
-
-    def keep_off_workers(self, host, service, ports):
-        """The range of Ray's workers belongs to them alone."""
-        for (holder_host, port), (holder, use) in self.ports.items():
-            if holder_host == host and ports["worker_min"] <= port <= ports["worker_max"]:
-                self.refuse(
-                    host,
-                    f"service '{holder}'",
-                    f"port {port} ({use}) lies in the range of the Ray workers of service '{service}' "
-                    f"({ports['worker_min']}-{ports['worker_max']})",
-                    "give it another port",
-                )
-
-    def claim_npus(self, host, service, npu_ids):
-        item = f"service '{service['name']}'"
-        for npu in npu_ids:
-            others = self.owner.setdefault((host, npu), [])
-            strangers = [o["name"] for o in others if not ("share" in o and "share" in service)]
-            if strangers:
-                self.refuse(
-                    host,
-                    item,
-                    f"NPU {npu} is also wanted by service '{strangers[0]}'",
-                    "give them different NPUs, or a share each",
-                )
-            others.append(service)
-            self.check_share(host, npu, others)
-
-    def check_share(self, host, npu, services):
-        shares = [s["share"] for s in services if "share" in s]
-        if not shares or len(shares) != len(services):
-            return
-        item = f"service '{services[-1]['name']}'"
-        aicore = sum(s["aicore"] for s in shares)
-        if aicore > SHARE_AICORE_QUOTA:
-            self.refuse(
-                host,
-                item,
-                f"the shares of NPU {npu} add up to {aicore} of {SHARE_AICORE_QUOTA} parts of AICore",
-                "lower share.aicore",
-            )
-        total = memory_total_mb(self.nodes[host].chips[npu][0])
-        wanted = sum(s["memory_gb"] for s in shares) * 1024
-        if total and wanted > total:
-            self.refuse(
-                host,
-                item,
-                f"the shares of NPU {npu} add up to {wanted} MB of its {total} MB",
-                "lower share.memory_gb",
-            )
-
-    def check_devices(self, host, service, npu_ids):
-        """Without the N of /dev/davinciN a container cannot be given its NPU."""
-        for npu in npu_ids:
-            if None in self.nodes[host].devices([npu]):
-                self.refuse(
-                    host,
-                    f"service '{service['name']}'",
-                    f"the phy id of NPU {npu} is not known",
-                    "compare `npu-smi info -m` with ls /dev/davinci*, and repair the driver",
-                )
-
-    def exact_ids(self, host, service):
-        node = self.nodes[host]
-        ids = service["npus"]["ids"]
-        absent = [i for i in ids if i not in node.chips]
-        for npu in absent:
-            self.refuse(
-                host,
-                f"service '{service['name']}'",
-                f"NPU {npu} is absent, the node has {', '.join(map(str, sorted(node.chips))) or 'none'}",
-                "name NPUs that `npu-smi info -l` lists",
-            )
-        return [] if absent else ids
-
-    def free_ids(self, host, service):
-        """The first free NPUs, by NPU ID; exact wishes of the whole list were claimed before."""
-        count = service["npus"]
-        free = [npu for npu in sorted(self.nodes[host].chips) if not self.owner.get((host, npu))]
-        if len(free) < count:
-            self.refuse(
-                host,
-                f"service '{service['name']}'",
-                f"it asks for {count} NPUs, {len(free)} of {len(self.nodes[host].chips)} are free",
-                "lower npus, or move a service to another node",
-            )
-            return []
-        return free[:count]
-
-    def is_left_out(self, service):
-        """Nothing of the service is in this run: its hosts are known, and --limit names none of them."""
-        return all(host in self.left_out for host in service["hosts"])
-
-    def hosts(self, service):
-        """The hosts of a service that can be planned for; the others are problems."""
-        item = f"service '{service['name']}'"
-        usable = []
-        if self.is_left_out(service):
-            return usable
-        for host in service["hosts"]:
-            node = self.nodes.get(host)
-            if host in self.left_out:
-                self.refuse(
-                    host, item, "the host is left out of this run, others of the service are not", "widen --limit"
-                )
-            elif node is None:
-                self.refuse(
-                    host,
-                    item,
-                    "the host is not in group ascend of the inventory",
-                    "add it, or correct the name",
-                )
-            elif not node.chips:
-                self.refuse(host, item, "npu-smi shows no NPU there", "install the driver, or move the service")
-            elif node.address is None:
-                self.refuse(
-                    host,
-                    item,
-                    "no management address was found on it",
-                    "set npuops_address to an IPv4 address of the node",
-                )
-            else:
-                usable.append(host)
-        return usable
-
-    def parallel(self, service, parts):
-        """Tensor, pipeline and data sizes; their product must be the devices that were placed."""
-        counts = [len(part["phy_ids"]) for part in parts.values()]
-        item = f"service '{service['name']}'"
-        chips = sorted({self.nodes[host].chips[part["npu_ids"][0]][0]["name"] for host, part in parts.items()})
-        if len(chips) > 1:
-            self.refuse(
-                service["hosts"][0], item, f"its hosts have {' and '.join(chips)} chips", "use hosts of one kind"
-            )
-            return None
-        if len(set(counts)) > 1:
-            self.refuse(
-                service["hosts"][0],
-                item,
-                f"its hosts would give {' and '.join(map(str, counts))} devices",
-                "use hosts of one kind",
-            )
-            return None
-        wanted = service.get("parallel")
-        if wanted is None:
-            return {"tensor": counts[0], "pipeline": len(counts), "data": 1}
-        sizes = {key: wanted.get(key, 1) for key in ("tensor", "pipeline", "data")}
-        product = sizes["tensor"] * sizes["pipeline"] * sizes["data"]
-        if product != sum(counts):
-            self.refuse(
-                service["hosts"][0],
-                item,
-                f"parallel tensor {sizes['tensor']} × pipeline {sizes['pipeline']} × data {sizes['data']}"
-                + f" is {product}, but {len(counts)} hosts × {counts[0]} devices are {sum(counts)}",
-                f"make the product {sum(counts)}",
-            )
-            return None
-        return sizes
 
 
 def place(services, nodes, left_out=(), ray_port=RAY_PORT, ray_worker_port=RAY_WORKER_PORT):
-    """Decide where every service runs.
+    """Decide where every service runs; of C(place_all), the services and the problems.
+
+    :returns: (placed, problems). C(placed) is a list of dictionaries, one for each service that could be placed, with
+        C(name), C(engine), C(model), C(executor), C(head), C(hosts), C(port), C(url), C(args), C(env), C(share),
+        C(parallel) {tensor, pipeline, data}, C(devices) (their number over all hosts), C(chip) (its name on the head),
+        C(nodes) {host: {address, interface, npu_ids, phy_ids}} and, for executor ray, C(ray_ports). A service on a
+        slice has an empty C(phy_ids), and C(slice) {npu_id, chip_id, template} beside it.
+        C(problems) is a list of Problem; with any of them nothing should be changed.
+    """
+    found = place_all(services, nodes, left_out, ray_port, ray_worker_port)
+    return found.services, found.problems
+
+
+def place_all(
+    services, nodes, left_out=(), ray_port=RAY_PORT, ray_worker_port=RAY_WORKER_PORT, earlier=(), repack=False
+):
+    """Decide where every service runs, with as few NPUs as can be.
 
     :arg services: C(ascend_services).
     :arg nodes: {inventory name: Node}.
     :arg left_out: names of nodes that exist but take no part in this run; services on these alone are passed over.
     :arg ray_port: first port of the first Ray cluster.
     :arg ray_worker_port: first port of its workers.
-    :returns: (placed, problems). C(placed) is a list of dictionaries, one for each service that could be placed, with
-        C(name), C(engine), C(model), C(executor), C(head), C(hosts), C(port), C(url), C(args), C(env), C(share),
-        C(parallel) {tensor, pipeline, data}, C(devices) (their number over all hosts), C(chip) (its name on the head),
-        C(nodes) {host: {address, interface, npu_ids, phy_ids}} and, for executor ray, C(ray_ports).
-        C(problems) is a list of Problem; with any of them nothing should be changed.
+    :arg earlier: C(services) of an earlier placement. What can stay where it is does.
+    :arg repack: place everything anew, as if nothing of C(earlier) were there.
+    :returns: a Placement. C(lower_bound) counts what no placement of the same services could do without, were every
+        NPU empty; C(optimal) says that this one does not need more.
     """
     problems = check_shape(services)
     if problems:
-        return [], problems
-    planner = _Planner(nodes, left_out)
-    chosen = {}
+        return Placement([], problems, {}, {}, 0, 0, False, {})
+    cutting = earlier_slices(earlier)
+    planner = WholePlanner(nodes, left_out, {} if repack else _earlier_ids(earlier))
+    planner.stands = {} if repack else {name: host for name, (host, *_rest) in cutting.items()}
     usable = {s["name"]: planner.hosts(s) for s in services}
     whole = [s for s in services if "npus" in s]
-    # Exact ids first, over the whole list: a count must never take what a later service names.
-    for service in sorted(whole, key=lambda s: not isinstance(s["npus"], dict)):
-        for host in usable[service["name"]]:
-            pick = planner.exact_ids if isinstance(service["npus"], dict) else planner.free_ids
-            ids = pick(host, service)
-            planner.claim_npus(host, service, ids)
-            planner.check_devices(host, service, ids)
-            chosen[service["name"], host] = ids
+    sliced = [s for s in services if "vnpu" in s and not planner.is_left_out(s)]
+    planner.cut = _cut_npus(sliced, usable, nodes, cutting, repack)
+    chosen = _whole_npus(planner, whole, usable)
+
+    taken = {(host, npu) for (_name, host), npu_ids in chosen.items() for npu in npu_ids}
+    slicer = SlicePlanner(nodes, taken, cutting, repack, planner.refuse)
+    slicer.run(sliced, usable)
 
     placed = []
     clusters = 0
     for service in services:
-        name = service["name"]
-        executor = service.get("executor") or ("ray" if len(service["hosts"]) > 1 else "mp")
         ports = None
-        if executor == "ray":
+        executor = service.get("executor") or ("ray" if "npus" in service and len(service["hosts"]) > 1 else "mp")
+        if executor == "ray" and "npus" in service:
             ports = ray_ports(clusters, ray_port, ray_worker_port)
             clusters += 1
-            if planner.is_left_out(service):
-                continue
-        parts = {}
-        for host in usable[name]:
-            node = nodes[host]
-            npu_ids = chosen.get((name, host), [])
-            parts[host] = {
-                "address": node.address,
-                "interface": node.interface,
-                "npu_ids": npu_ids,
-                "phy_ids": node.devices(npu_ids),
-            }
-            for use in RAY_PORT_NAMES if ports else ():
-                planner.claim_port(host, ports[use], name, "ray " + use)
-        head = service["hosts"][0]
-        if head in nodes:
-            planner.claim_port(head, service["port"], name, "endpoint")
-        if "vnpu" in service and not planner.is_left_out(service):
-            planner.refuse(
-                head,
-                f"service '{name}'",
-                "vNPU placements cannot be planned by this release",
-                "give whole NPUs with npus",
-            )
-        if "vnpu" in service or len(parts) != len(service["hosts"]) or not all(p["npu_ids"] for p in parts.values()):
+        if planner.is_left_out(service):
             continue
-        sizes = planner.parallel(service, parts)
-        placed.append(
-            {
-                "name": name,
-                "engine": service["engine"],
-                "model": service["model"],
-                "executor": executor,
-                "head": head,
-                "hosts": service["hosts"],
-                "port": service["port"],
-                "url": f"http://{parts[head]['address']}:{service['port']}",
-                "args": service.get("args", {}),
-                "env": {key: str(value) for key, value in service.get("env", {}).items()},
-                "share": service.get("share"),
-                "parallel": sizes,
-                "chip": nodes[head].chips[parts[head]["npu_ids"][0]][0]["name"],
-                "devices": sum(len(part["phy_ids"]) for part in parts.values()),
-                "nodes": parts,
-                "ray_ports": ports,
+        if "npus" in service:
+            parts = {
+                host: _whole_part(nodes[host], chosen.get((service["name"], host), []))
+                for host in usable[service["name"]]
             }
-        )
+            complete = len(parts) == len(service["hosts"]) and all(part["npu_ids"] for part in parts.values())
+            head = service["hosts"][0]
+        else:
+            found = slicer.chosen.get(service["name"])
+            parts = {found[0]: _slice_part(nodes[found[0]], found)} if found else {}
+            complete = bool(found)
+            head = found[0] if found else service["hosts"][0]
+        for host in parts if ports else ():
+            for use in RAY_PORT_NAMES:
+                planner.claim_port(host, ports[use], service["name"], "ray " + use)
+        if head in nodes and (complete or "npus" in service):
+            planner.claim_port(head, service["port"], service["name"], "endpoint")
+        if complete:
+            placed.append(_placed(planner, service, executor, head, parts, ports))
     for service in placed:
         for host in service["nodes"] if service["ray_ports"] else ():
             planner.keep_off_workers(host, service["name"], service["ray_ports"])
-    return placed, planner.problems
+
+    used = len(taken | {found[:2] for found in slicer.chosen.values()})
+    bound = planner.least(chosen, whole) + slicer.bound
+    slices, reserved = _slices(sliced, slicer.chosen)
+    optimal = not planner.problems and used == bound
+    return Placement(placed, planner.problems, slices, reserved, used, bound, optimal, slicer.sizes)
 
 
-def host_views(placed):
-    """The placement seen from each host: what it must be checked for.
+def _earlier_ids(earlier):
+    found = {}
+    for service in earlier:
+        for host, part in (service.get("nodes") or {}).items():
+            if not part.get("slice"):
+                found[service["name"], host] = list(part["npu_ids"])
+    return found
 
-    :returns: {host: {"parts": what M(node_check) takes, "images": [...], "address", "listen": [ports of its Ray nodes],
-        "peers": what M(port_check) takes}}
+
+def _cut_npus(sliced, usable, nodes, earlier, repack):
+    """{(host, NPU ID): why it can't be given out whole}: NPUs with slices of others, with slices that may stay, or
+    named by a wish.
     """
-    views = {}
-    for service in placed:
-        ports = service["ray_ports"]
-        for host, part in service["nodes"].items():
-            view = views.setdefault(host, {"parts": [], "images": [], "listen": [], "peers": []})
-            view["address"] = part["address"]
-            listen = _ray_listen(ports, host == service["head"]) if ports else []
-            endpoint = [service["port"]] if host == service["head"] else []
-            own = [ports[name] for name in RAY_PORT_NAMES if name != "gcs" or endpoint] if ports else []
-            view["parts"].append(
-                {
-                    "service": service["name"],
-                    "npu_ids": part["npu_ids"],
-                    "ports": endpoint + own,
-                    "model": service["model"],
-                }
-            )
-            if service["image"] and service["image"] not in view["images"]:
-                view["images"].append(service["image"])
-            view["listen"] += [port for port in listen if port not in view["listen"]]
-            for peer, other in service["nodes"].items():
-                if ports and peer != host:
-                    view["peers"].append(
-                        {
-                            "name": peer,
-                            "address": other["address"],
-                            "ports": _ray_listen(ports, peer == service["head"]),
-                        }
-                    )
-    return views
+    found = {}
+    ours = set() if not repack and not earlier else {place for place in earlier.values()}
+    for host, node in nodes.items():
+        for (npu, chip_id), rows in node.cut().items():
+            strange = [row["template"] for row in rows if (host, npu, chip_id, row["template"]) not in ours]
+            if strange:
+                found[host, npu] = f"is cut ({', '.join(sorted(strange))} on chip {chip_id})"
+    for service in sliced:
+        name, wish = service["name"], service["vnpu"]
+        if name in earlier and not repack and earlier[name][0] in usable[name]:
+            found[earlier[name][:2]] = f"is cut for service '{name}'"
+        if "npu_id" in wish:
+            for host in usable[name]:
+                found[host, wish["npu_id"]] = f"is to be cut for service '{name}'"
+    return found
 
 
-def _ray_listen(ports, head):
-    """The ports on which other nodes call a Ray node: first and last stand for the range of its workers.
+def _whole_npus(planner, whole, usable):
+    """{(service, host): NPU IDs}: exact ids first, then what stays, then counts."""
 
-    HCCL's own first port is called as well, once the engine starts (default of HCCL_IF_BASE_PORT).
-    """
-    names = ("node_manager", "object_manager", "worker_min", "worker_max") + (("gcs",) if head else ())
-    return [ports[name] for name in names] + [HCCL_PORT]
+    def turn(service):
+        if isinstance(service["npus"], dict):
+            return 0
+        return 1 if any((service["name"], host) in planner.earlier for host in service["hosts"]) else 2
+
+    chosen = {}
+    for service in sorted(whole, key=turn):
+        for host in usable[service["name"]]:
+            pick = planner.exact_ids if isinstance(service["npus"], dict) else planner.counted_ids
+            ids = pick(host, service)
+            planner.claim_npus(host, service, ids)
+            planner.check_devices(host, service, ids)
+            chosen[service["name"], host] = ids
+    return chosen
+
+
+def _whole_part(node, npu_ids):
+    return {
+        "address": node.address,
+        "interface": node.interface,
+        "npu_ids": npu_ids,
+        "phy_ids": node.devices(npu_ids),
+    }
+
+
+def _slice_part(node, found):
+    _host, npu, chip_id, template = found
+    return {
+        "address": node.address,
+        "interface": node.interface,
+        "npu_ids": [npu],
+        "phy_ids": [],
+        "slice": {"npu_id": npu, "chip_id": chip_id, "template": template.name},
+    }
+
+
+def _slices(sliced, chosen):
+    """Slices to cut and slices to keep free for the runtime, by host, in the order of NPU, chip and service."""
+    slices, reserved = {}, {}
+    for service in sliced:
+        if service["name"] in chosen:
+            host, npu, chip_id, template = chosen[service["name"]]
+            entry = {"npu_id": npu, "chip_id": chip_id, "template": template.name, "service": service["name"]}
+            (reserved if service["vnpu"].get("dynamic") else slices).setdefault(host, []).append(entry)
+    for by_host in (slices, reserved):
+        for entries in by_host.values():
+            entries.sort(key=lambda entry: (entry["npu_id"], entry["chip_id"]))
+    return slices, reserved
+
+
+def _placed(planner, service, executor, head, parts, ports):
+    chips = planner.nodes[head].chips[parts[head]["npu_ids"][0]]
+    one = {"tensor": 1, "pipeline": 1, "data": 1}
+    return {
+        "name": service["name"],
+        "engine": service["engine"],
+        "model": service["model"],
+        "executor": executor,
+        "head": head,
+        "hosts": service["hosts"] if "npus" in service else [head],
+        "port": service["port"],
+        "url": f"http://{parts[head]['address']}:{service['port']}",
+        "args": service.get("args", {}),
+        "env": {key: str(value) for key, value in service.get("env", {}).items()},
+        "share": service.get("share"),
+        "parallel": planner.parallel(service, parts) if "npus" in service else one,
+        "chip": chips[0]["name"],
+        "devices": sum(len(part["phy_ids"]) for part in parts.values()) if "npus" in service else 1,
+        "nodes": parts,
+        "ray_ports": ports,
+    }
+
+
+__all__ = [
+    "Node",
+    "Placement",
+    "chips_by_npu",
+    "host_views",
+    "interfaces_of",
+    "management_address",
+    "memory_total_mb",
+    "place",
+    "place_all",
+    "ray_ports",
+]

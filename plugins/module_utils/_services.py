@@ -144,7 +144,32 @@ def _check_vnpu(vnpu):
     if not isinstance(vnpu, dict) or ("memory_gb" in vnpu) == ("template" in vnpu):
         yield f"vnpu is {vnpu!r}", "give either {memory_gb: 23} or {template: vir10_3c_32g}"
         return
-    yield from _keys(vnpu, ("memory_gb", "template", "dynamic"), " in vnpu")
+    yield from _keys(vnpu, ("memory_gb", "template", "dynamic", "npu_id", "chip_id"), " in vnpu")
+    memory = vnpu.get("memory_gb", 1)
+    if memory != "auto" and (isinstance(memory, bool) or not isinstance(memory, (int, float)) or memory <= 0):
+        yield f"vnpu.memory_gb is {memory!r}", "give a number above 0, or auto"
+    template = vnpu.get("template", "vir")
+    if not isinstance(template, str) or not template:
+        yield f"vnpu.template is {template!r}", "give a name that `npu-smi info -t template-info` prints"
+    if not isinstance(vnpu.get("dynamic", False), bool):
+        yield f"vnpu.dynamic is {vnpu['dynamic']!r}", "give true or false"
+    for key in ("npu_id", "chip_id"):
+        if key in vnpu and not (_is_int(vnpu[key]) and vnpu[key] >= 0):
+            yield f"vnpu.{key} is {vnpu[key]!r}", "give an id as `npu-smi info` prints it"
+    if "chip_id" in vnpu and "npu_id" not in vnpu:
+        yield "vnpu.chip_id says nothing without vnpu.npu_id", "add npu_id"
+
+
+def _check_alone(service):
+    """A process uses one vNPU at most, so nothing about several devices makes sense beside it."""
+    parallel = service.get("parallel")
+    sizes = parallel.values() if isinstance(parallel, dict) else ()
+    if any(_is_int(size) and size > 1 for size in sizes):
+        yield "a service on a slice has one device, parallel must be 1 throughout", "leave parallel out"
+    if "share" in service:
+        yield "a slice is not time-shared", "leave share out, or share whole NPUs with npus"
+    if service.get("executor") == "ray":
+        yield "a service on a slice needs no Ray", "leave executor out"
 
 
 def _check_parallel(parallel):
@@ -233,6 +258,7 @@ def _shape(service):
         yield from _check_npus(service["npus"])
     if "vnpu" in service:
         yield from _check_vnpu(service["vnpu"])
+        yield from _check_alone(service)
     if "share" in service:
         yield from _check_share(service["share"])
     if "parallel" in service:
@@ -240,7 +266,7 @@ def _shape(service):
     executor = service.get("executor")
     if executor is not None and executor not in EXECUTORS:
         yield f"executor '{executor}' is not known", f"use one of {', '.join(EXECUTORS)}"
-    elif executor == "mp" and isinstance(hosts, list) and len(hosts) > 1:
+    elif executor == "mp" and isinstance(hosts, list) and len(hosts) > 1 and "vnpu" not in service:
         yield f"executor 'mp' cannot span {len(hosts)} hosts", "use 'ray'"
     yield from _check_args(service)
     yield from _check_env(service.get("env", {}))

@@ -15,8 +15,11 @@ description:
     every service and the command that serves it.
   - Pure arithmetic. It runs on the controller (C(delegate_to=localhost), C(run_once=true)) and touches nothing.
     The same input gives the same placement.
-  - Exact NPU ids are given out first, over the whole list of services. Counts then take the free NPUs in the order of
-    their NPU ID.
+  - Exact NPU ids are given out first, over the whole list of services. Counts then take free NPUs that are close to
+    each other by the topology of the node, or in the order of their NPU ID where none is given.
+  - A service with C(vnpu) gets one slice on one of its C(hosts). Slices are packed onto as few NPUs as can be. An
+    NPU is either whole or cut. A service with C(share) joins an NPU whose time is shared already, while there is room.
+  - What was placed before stays where it is, if it is still right.
 options:
   services:
     description:
@@ -49,6 +52,19 @@ options:
     description: First TCP port of the workers of the first Ray cluster. Each cluster takes a thousand.
     type: int
     default: 10002
+  placed:
+    description:
+      - RV(services) of an earlier placement. What can stay where it is does, and slices which services in it had and no
+        longer want count as free.
+    type: list
+    elements: dict
+    default: []
+  repack:
+    description:
+      - Place everything anew, as if nothing of O(placed) were there. Slices that stand and are not in O(placed) keep
+        their room.
+    type: bool
+    default: false
   images:
     description:
       - Image for each engine. An upstream vLLM-Ascend release tag such as V(v0.23.0) gets the suffix of the chip family
@@ -105,6 +121,31 @@ EXAMPLES = r"""
   delegate_to: localhost
   run_once: true
   register: placement
+
+- name: Read what is cut
+  npuops.ascend.npu_info:
+    gather: [chips, mapping, vnpus, templates]
+  register: found
+
+- name: Place two small models on slices of one NPU
+  npuops.ascend.npu_placement:
+    services:
+      - name: embedding
+        engine: tei
+        model: /data/models/bge-m3
+        hosts: [node1, node2]
+        vnpu: {memory_gb: 23}
+        port: 8003
+      - name: rerank
+        engine: tei
+        model: /data/models/bge-reranker-v2-m3
+        hosts: [node1]
+        vnpu: {template: vir10_3c_32g, npu_id: 6}
+        port: 8004
+    nodes: "{{ hostvars | npuops.ascend.placement_nodes(groups['ascend']) }}"
+  delegate_to: localhost
+  run_once: true
+  register: placement
 """
 
 RETURN = r"""
@@ -142,6 +183,7 @@ services:
       description:
         - For each host C(address), C(interface), C(npu_ids) (as C(npu-smi) counts) and C(phy_ids) (the N of
           C(/dev/davinciN)).
+        - For a service on a slice C(phy_ids) is empty and C(slice) has C(npu_id), C(chip_id) and C(template).
       type: dict
     ray_ports:
       description: Fixed ports of the service's Ray cluster, or null without Ray.
@@ -160,6 +202,47 @@ hosts:
       and C(peers) what M(npuops.ascend.port_check) takes, C(images) what M(npuops.ascend.image_check) takes.
   returned: always
   type: dict
+slices:
+  description:
+    - The slices to be cut on each host, as M(npuops.ascend.npu_vnpu) takes them.
+  returned: always
+  type: dict
+  sample: {node1: [{npu_id: 6, chip_id: 0, template: vir10_3c_32g, service: embedding}]}
+reserved:
+  description:
+    - The same for slices with C(dynamic). The Ascend runtime cuts them at the start of the container, so nothing is to
+      be done but to leave them their room.
+  returned: always
+  type: dict
+  sample: {}
+npus_used:
+  description: How many NPUs the placement uses, whole or cut.
+  returned: always
+  type: int
+  sample: 8
+lower_bound:
+  description:
+    - A proven number of NPUs below which no placement of these services can go, even if nothing stood anywhere yet.
+  returned: always
+  type: int
+  sample: 8
+optimal:
+  description: Whether everything is placed and no placement can use fewer NPUs than this one.
+  returned: always
+  type: bool
+  sample: true
+sizing:
+  description:
+    - For each service with V(auto) in C(vnpu.memory_gb) the estimate in GiB, of what it consists, and what was assumed.
+  returned: always
+  type: dict
+  sample:
+    small:
+      memory_gb: 19.93
+      weights_gb: 14.19
+      kv_cache_gb: 1.75
+      overhead_gb: 2.0
+      assumed: [the engine uses 0.9 of the device's memory]
 problems:
   description:
     - Why it must not be done, each with C(host), C(item), C(problem), C(remedy) and all of them as one C(sentence).
@@ -171,14 +254,15 @@ problems:
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._npu_model import image_suffix
-from ..module_utils._placement import Node, chips_by_npu, host_views, management_address, place
+from ..module_utils._placement import Node, chips_by_npu, host_views, management_address, place_all
 from ..module_utils._services import Problem, check_served
 from ..module_utils._vllm import image_for, serve_command
 
 
 def read_node(given):
     address, interface = management_address(given["interfaces"], given["address_hints"])
-    return Node(chips_by_npu(given["chips"]), address, interface)
+    more = {key: given.get(key) for key in ("vnpus", "templates", "topology", "models")}
+    return Node(chips_by_npu(given["chips"]), address, interface, **more)
 
 
 def main():
@@ -189,6 +273,8 @@ def main():
             "left_out": {"type": "list", "elements": "str", "default": []},
             "ray_port": {"type": "int", "default": 6379},
             "ray_worker_port": {"type": "int", "default": 10002},
+            "placed": {"type": "list", "elements": "dict", "default": []},
+            "repack": {"type": "bool", "default": False},
             "images": {"type": "dict", "default": {}},
             "served_only": {"type": "bool", "default": False},
             "strict": {"type": "bool", "default": True},
@@ -203,13 +289,16 @@ def main():
             msg="nodes: every entry needs chips (as npu_info returns them), interfaces and address_hints; "
             f"reading them failed with {exc!r}."
         )
-    placed, problems = place(
+    found = place_all(
         services,
         nodes,
         left_out=module.params["left_out"],
         ray_port=module.params["ray_port"],
         ray_worker_port=module.params["ray_worker_port"],
+        earlier=module.params["placed"],
+        repack=module.params["repack"],
     )
+    placed, problems = found.services, found.problems
     if placed and module.params["served_only"]:
         problems = problems + check_served(services)
     for service in placed:
@@ -230,6 +319,12 @@ def main():
         "changed": False,
         "services": placed,
         "hosts": host_views(placed),
+        "slices": found.slices,
+        "reserved": found.reserved,
+        "npus_used": found.npus_used,
+        "lower_bound": found.lower_bound,
+        "optimal": found.optimal,
+        "sizing": found.sizes,
         "problems": [problem.to_dict() for problem in problems],
     }
     if problems and module.params["strict"]:

@@ -1,0 +1,219 @@
+# Copyright (c) 2026, npuops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How few chips a set of slices can do with: the arithmetic behind "fewest NPUs", and its proof.
+
+A chip is a vector of resources, a slice is a smaller one, and a I(pattern) is a multiset of slices that fits a chip to
+which none can be added. Weights for which no pattern weighs more than the chip costs prove a lower bound: all slices
+together weigh no more than the chips that hold them. The best such weights are a linear programme with as many
+variables as there are kinds of slices, solved here in exact fractions.
+
+Pure. This module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+# Beyond these the answer is still a proven bound, only perhaps a weaker one.
+MAX_PATTERNS = 3000
+MAX_STATES = 4000
+
+
+def fits(need, free):
+    """Whether a slice fits what is free. Both are equally long tuples of numbers."""
+    return all(n <= f for n, f in zip(need, free))
+
+
+def minus(free, need):
+    return tuple(f - n for f, n in zip(free, need))
+
+
+def patterns(capacity, needs):
+    """Every multiset of slices that fits a chip and to which no other slice of C(needs) can be added.
+
+    :arg capacity: what the chip has.
+    :arg needs: what each kind of slice takes; None for a kind that cannot be cut there.
+    :returns: a list of tuples, how many of each kind; or None when there are more than C(MAX_PATTERNS).
+    """
+    found = []
+    kinds = [k for k, need in enumerate(needs) if need is not None and fits(need, capacity)]
+
+    def extend(position, free, counts):
+        if len(found) > MAX_PATTERNS:
+            return
+        if position == len(kinds):
+            if any(counts) and not any(fits(needs[k], free) for k in kinds):
+                found.append(tuple(counts))
+            return
+        kind = kinds[position]
+        most = []
+        while fits(needs[kind], free):
+            most.append(free)
+            free = minus(free, needs[kind])
+        most.append(free)
+        for count in range(len(most) - 1, -1, -1):
+            counts[kind] = count
+            extend(position + 1, most[count], counts)
+        counts[kind] = 0
+
+    extend(0, capacity, [0] * len(needs))
+    return None if len(found) > MAX_PATTERNS else found
+
+
+def linear(demand, rows, costs):
+    """Maximise demand·w under rows·w <= costs and w >= 0 (costs > 0), by the simplex method with Bland's rule.
+
+    :returns: (best value, how often each row is used in the dual: the chips cut by each pattern), in fractions.
+    """
+    width = len(demand)
+    table = [[Fraction(x) for x in row] + [Fraction(cost)] for row, cost in zip(rows, costs)]
+    goal = [Fraction(-x) for x in demand] + [Fraction(0)]
+    outside = list(range(width))
+    inside = list(range(width, width + len(rows)))
+    while True:
+        entering = min((label, c) for c, label in enumerate(outside) if goal[c] < 0) if _improvable(goal) else None
+        if entering is None:
+            break
+        col = entering[1]
+        _ratio, _label, pivot = min((row[-1] / row[col], inside[r], r) for r, row in enumerate(table) if row[col] > 0)
+        factor = table[pivot][col]
+        table[pivot] = [x / factor for x in table[pivot]]
+        table[pivot][col] = 1 / factor
+        for row in [*table[:pivot], *table[pivot + 1 :], goal]:
+            times = row[col]
+            if times:
+                for c, x in enumerate(table[pivot]):
+                    row[c] -= times * x
+                row[col] = -times / factor
+        outside[col], inside[pivot] = inside[pivot], outside[col]
+    used = [Fraction(0)] * len(rows)
+    for c, label in enumerate(outside):
+        if label >= width:
+            used[label - width] = goal[c]
+    return goal[-1], used
+
+
+def _improvable(goal):
+    return any(x < 0 for x in goal[:-1])
+
+
+def ceil(fraction):
+    return -((-fraction.numerator) // fraction.denominator)
+
+
+def _covering(demand, cuts):
+    """The fewest patterns that cover the demand, exactly; None when there are too many cases."""
+    states = 1
+    for count in demand:
+        states *= count + 1
+    if states > MAX_STATES:
+        return None
+    # The fewest for every smaller demand, met breadth first: the first time a demand is reached is the shortest.
+    came = {demand: None}
+    level = [demand]
+    while level:
+        following = []
+        for state in level:
+            if not any(state):
+                return _walk_back(came, state)
+            first = next(k for k, count in enumerate(state) if count)
+            for cut in cuts:
+                if cut[first]:
+                    rest = tuple(max(0, s - c) for s, c in zip(state, cut))
+                    if rest not in came:
+                        came[rest] = (state, cut)
+                        following.append(rest)
+        level = following
+    return None
+
+
+def _walk_back(came, state):
+    taken = []
+    while came[state] is not None:
+        before, cut = came[state]
+        taken.append(tuple(min(b, c) for b, c in zip(before, cut)))
+        state = before
+    return taken[::-1]
+
+
+def plan(demand, capacity, needs):
+    """Few chips of one kind for a demand, and how few it could be at all.
+
+    :arg demand: how many slices of each kind.
+    :returns: (patterns, one for each chip, together exactly the demand; proven lower bound in chips), or (None, bound)
+        where a kind does not fit an empty chip or the cases are too many.
+    """
+    demand = tuple(demand)
+    if not any(demand):
+        return [], 0
+    kinds = [k for k, count in enumerate(demand) if count]
+    if any(needs[k] is None or not fits(needs[k], capacity) for k in kinds):
+        return None, 0
+    cuts = patterns(capacity, [needs[k] for k in kinds])
+    wanted = tuple(demand[k] for k in kinds)
+    if cuts is None:
+        return None, volume(wanted, [needs[k] for k in kinds], capacity)
+    chips = _covering(wanted, cuts)
+    if chips is not None:
+        return [_spread(chip, kinds, len(demand)) for chip in chips], len(chips)
+    value, used = linear(wanted, cuts, [1] * len(cuts))
+    chips, rest = [], wanted
+    for cut, times in zip(cuts, used):
+        for _chip in range(times.numerator // times.denominator):
+            chips.append(tuple(min(r, c) for r, c in zip(rest, cut)))
+            rest = minus(rest, chips[-1])
+    tail = _covering(rest, cuts)
+    if tail is None:
+        return None, ceil(value)
+    return [_spread(chip, kinds, len(demand)) for chip in chips + tail if any(chip)], ceil(value)
+
+
+def _spread(chip, kinds, width):
+    counts = [0] * width
+    for kind, count in zip(kinds, chip):
+        counts[kind] = count
+    return tuple(counts)
+
+
+def volume(demand, needs, capacity):
+    """The bound that only sums: the scarcest resource over all slices."""
+    sums = [sum(d * need[r] for d, need in zip(demand, needs)) for r in range(len(capacity))]
+    return max((-(-total // cap) for total, cap in zip(sums, capacity) if cap), default=0)
+
+
+def npus_at_least(demand, families):
+    """A proven lower bound of NPUs for slices that may be cut from NPUs of several families.
+
+    :arg demand: how many slices of each kind.
+    :arg families: [(capacity of a chip, chips of an NPU, needs of each kind or None where it cannot be cut), ...]
+    :returns: NPUs; kinds that fit nowhere are not counted.
+    """
+    rows, costs = [], []
+    for capacity, chips, needs in families:
+        cuts = patterns(capacity, needs)
+        if cuts is None:
+            return _weakest(demand, families)
+        rows += cuts
+        costs += [Fraction(1, chips)] * len(cuts)
+    counted = [d if any(row[k] for row in rows) else 0 for k, d in enumerate(demand)]
+    if not any(counted):
+        return 0
+    if len(families) == 1:
+        _chips, least = plan(counted, families[0][0], families[0][2])
+        return -(-least // families[0][1])
+    return ceil(linear(counted, rows, costs)[0])
+
+
+def _weakest(demand, families):
+    """With too many patterns: what the AICore alone prove (first resource), slice by slice at its cheapest."""
+    total = Fraction(0)
+    for kind, count in enumerate(demand):
+        prices = [
+            Fraction(needs[kind][0], capacity[0] * chips)
+            for capacity, chips, needs in families
+            if needs[kind] is not None
+        ]
+        if prices:
+            total += count * min(prices)
+    return ceil(total)

@@ -1,0 +1,354 @@
+# Copyright (c) 2026, npuops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Put slices onto chips so that few NPUs are cut, with a proven bound of how few it could be.
+
+Deterministic: ties go to the order of the input. This module util is PRIVATE to the collection. It can have breaking
+changes at any time.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import namedtuple
+
+from ._placement_bound import fits, minus, npus_at_least, plan
+
+# How many slices may be asked to move before an item counts as one that has no room.
+MAX_MOVES = 100
+
+# Chips that are alike: a name for people, and what an empty one has of each resource.
+Family = namedtuple("Family", ("name", "capacity"))
+
+
+class Item:
+    """One slice to place.
+
+    :ivar name: unique.
+    :ivar kind: items of one kind take the same of every family.
+    :ivar needs: {family: what it takes there}.
+    :ivar hosts: where it may go, in the order of preference.
+    :ivar npu: the NPU ID it must have, or None.
+    :ivar chip: the chip ID it must have, or None.
+    """
+
+    __slots__ = ("name", "kind", "needs", "hosts", "npu", "chip")
+
+    def __init__(self, name, needs, hosts, npu=None, chip=None):
+        self.name = name
+        self.needs = needs
+        self.hosts = tuple(hosts)
+        self.npu = npu
+        self.chip = chip
+        self.kind = tuple(sorted(needs.items()))
+
+    def may_use(self, slot):
+        return (
+            slot.host in self.hosts
+            and slot.family in self.needs
+            and self.npu in (None, slot.npu)
+            and self.chip in (None, slot.chip)
+        )
+
+
+class Slot:
+    """One chip of an NPU that may be cut. C(free) is what it has left."""
+
+    __slots__ = ("host", "npu", "chip", "family", "free")
+
+    def __init__(self, host, npu, chip, family, free):
+        self.host = host
+        self.npu = npu
+        self.chip = chip
+        self.family = family
+        self.free = free
+
+    def key(self):
+        return (self.host, self.npu, self.chip)
+
+
+class _State:
+    """Where everything is. NPUs with anything on them are open: using more of them costs nothing."""
+
+    def __init__(self, slots, opened):
+        self.slots = slots
+        self.free = {slot.key(): slot.free for slot in slots}
+        self.by_npu = {}
+        for slot in slots:
+            self.by_npu.setdefault((slot.host, slot.npu), []).append(slot)
+        self.closed = {}
+        for host, npu in self.by_npu:
+            self.closed.setdefault(host, []).append(npu)
+        # What is free -> host -> slots. There are few different remainders, so one look decides for hundreds of chips.
+        self.open = {}
+        self.where = {}
+        self.opened = set(opened)
+        for host, npu in sorted(self.opened & set(self.by_npu)):
+            self.open_npu(host, npu)
+
+    def used(self):
+        return len(self.opened | {key[:2] for key in self.where.values()})
+
+    def shelve(self, slot):
+        shelf = self.open.setdefault((slot.family, self.free[slot.key()]), {})
+        shelf.setdefault(slot.host, []).append(slot)
+
+    def unshelve(self, slot):
+        key = (slot.family, self.free[slot.key()])
+        shelf = self.open[key]
+        shelf[slot.host].remove(slot)
+        if not shelf[slot.host]:
+            del shelf[slot.host]
+        if not shelf:
+            del self.open[key]
+
+    def open_npu(self, host, npu):
+        self.closed[host].remove(npu)
+        for slot in self.by_npu[host, npu]:
+            self.shelve(slot)
+
+    def put(self, item, slot):
+        if slot.npu in self.closed[slot.host]:
+            self.open_npu(slot.host, slot.npu)
+        self.unshelve(slot)
+        self.free[slot.key()] = minus(self.free[slot.key()], item.needs[slot.family])
+        self.shelve(slot)
+        self.where[item.name] = slot.key()
+
+    def best_open(self, item):
+        """The open chip that the item fills most, on the first of its hosts that has one."""
+        best = None
+        for (family, free), shelf in self.open.items():
+            need = item.needs.get(family)
+            if need is None or not fits(need, free):
+                continue
+            order = (sum(minus(free, need)), free)
+            if best is not None and order >= best[0]:
+                continue
+            host = next((h for h in item.hosts if h in shelf), None)
+            if host is None:
+                continue
+            slots = [slot for slot in shelf[host] if item.may_use(slot)]
+            if slots:
+                best = (order, min(slots, key=Slot.key))
+        return best and best[1]
+
+    def best_closed(self, item):
+        """A chip of an untouched NPU, on the host that has most of them left."""
+        best = None
+        for position, host in enumerate(item.hosts):
+            left = self.closed.get(host, ())
+            if best is not None and -len(left) >= best[0][0]:
+                continue
+            for npu in left:
+                slots = [s for s in self.by_npu[host, npu] if item.may_use(s) and self.takes(item, s)]
+                if slots:
+                    best = ((-len(left), position), slots[0])
+                    break
+        return best and best[1]
+
+    def takes(self, item, slot):
+        return fits(item.needs[slot.family], self.free[slot.key()])
+
+
+def pack(items, slots, opened=(), at_least=0):
+    """Place every item that can be placed.
+
+    :arg items: Items in the order of the input.
+    :arg slots: Slots; C(free) already lessened by all that stands there.
+    :arg opened: (host, NPU ID) of NPUs that are used already.
+    :arg at_least: a proven lower bound of all NPUs used; when it is met, nothing better is looked for.
+    :returns: ({item name: slot key}, [items that found no room]).
+    """
+    best = None
+    for strategy in (_by_plan, *map(_by_size, _ORDERS)):
+        state = _State(slots, opened)
+        lost = [item for item in strategy(state, items) if not _make_room(state, item, items)]
+        if best is None or (len(lost), state.used()) < (len(best[1]), best[0].used()):
+            best = (state, lost)
+        if not best[1] and best[0].used() <= at_least:
+            break
+    return dict(best[0].where), best[1]
+
+
+def _bulk(item):
+    return max(item.needs.values())
+
+
+_ORDERS = (
+    lambda item: tuple(-x for x in _bulk(item)),
+    lambda item: -sum(_bulk(item)),
+    lambda item: (-_bulk(item)[1], -_bulk(item)[0]),
+)
+
+
+def _freedom(item):
+    """Items with fewer places to go come first."""
+    return (item.npu is None, len(item.hosts))
+
+
+def _fill(state, items):
+    """Best fit, one after the other; returns those without a place."""
+    lost = []
+    for item in items:
+        slot = state.best_open(item) or state.best_closed(item)
+        if slot is None:
+            lost.append(item)
+        else:
+            state.put(item, slot)
+    return lost
+
+
+def _by_size(order):
+    def strategy(state, items):
+        return _fill(state, sorted(items, key=lambda item: (_freedom(item), order(item))))
+
+    return strategy
+
+
+def _by_plan(state, items):
+    """Cut new NPUs after the best plan for what does not fit into open ones: per host first, then for each pool."""
+    lost = []
+    pools = {}
+    for item in items:
+        pools.setdefault((_freedom(item), item.hosts, item.npu, item.chip), []).append(item)
+    for _key, pool in sorted(pools.items(), key=lambda entry: entry[0][0]):
+        left = []
+        for item in sorted(pool, key=_ORDERS[0]):
+            slot = state.best_open(item)
+            if slot is None:
+                left.append(item)
+            else:
+                state.put(item, slot)
+        if pool[0].npu is None:
+            left = _cut(state, left)
+        lost += _fill(state, left)
+    return lost
+
+
+def _cut(state, items):
+    """Open NPUs for items that may all go to the same hosts, as planned; returns what is left over."""
+    families = sorted({family for item in items for family in item.needs})
+    if len(families) != 1 or not items:
+        return items
+    kinds = sorted({item.kind for item in items})
+    waiting = [[item for item in items if item.kind == kind] for kind in kinds]
+    hosts = items[0].hosts
+    empty = [
+        s.free for s in state.slots if s.host in hosts and s.family == families[0] and s.npu in state.closed[s.host]
+    ]
+    if not empty:
+        return items
+    needs = [dict(kind)[families[0]] for kind in kinds]
+    chips, _least = plan([len(group) for group in waiting], max(empty), needs)
+    for chip in chips or ():
+        group = [item for kind, count in enumerate(chip) for item in waiting[kind][:count]]
+        slot = None
+        for item in group:
+            if slot is None or not state.takes(item, slot):
+                slot = state.best_open(item) or state.best_closed(item)
+            if slot is None:
+                break
+            state.put(item, slot)
+            waiting[kinds.index(item.kind)].remove(item)
+    return [item for queue in waiting for item in queue]
+
+
+def _make_room(state, item, items):
+    """Move others, one step after the other, until the item fits. Items that were kept or have a fixed NPU stay.
+
+    :returns: whether it worked; nothing is moved when it did not.
+    """
+    by_name = {other.name: other for other in items if other.npu is None}
+    holds = {}
+    slots = {slot.key(): slot for slot in state.slots}
+    for name, key in state.where.items():
+        if name in by_name:
+            holds.setdefault(key, []).append(name)
+    tried = set()
+    queue = [(item, ())]
+    for wanting, moves in itertools.islice(queue, MAX_MOVES):
+        passed = [slot for _item, slot in moves]
+        for slot in state.slots:
+            if slot in passed or not wanting.may_use(slot):
+                continue
+            for name in holds.get(slot.key(), ()):
+                other = by_name[name]
+                if name in tried:
+                    continue
+                freed = tuple(a + b for a, b in zip(state.free[slot.key()], other.needs[slot.family]))
+                if not fits(wanting.needs[slot.family], freed):
+                    continue
+                tried.add(name)
+                chain = (*moves, (wanting, slot))
+                apart = (s for s in state.slots if s is not slot and s not in passed)
+                home = next((s for s in apart if other.may_use(s) and state.takes(other, s)), None)
+                if home is not None:
+                    _shift(state, (*chain, (other, home)), slots)
+                    return True
+                queue.append((other, chain))
+    return False
+
+
+def _shift(state, chain, slots):
+    """Carry out a chain of moves, the last one first, so that each finds its place free."""
+    for item, slot in reversed(chain):
+        old = state.where.pop(item.name, None)
+        if old is not None:
+            state.unshelve(slots[old])
+            state.free[old] = tuple(a + b for a, b in zip(state.free[old], item.needs[slots[old].family]))
+            state.shelve(slots[old])
+        state.put(item, slot)
+
+
+def least(items, slots):
+    """How few NPUs the items need at the least, on empty NPUs, whoever packs them: a proven lower bound.
+
+    It is the sum over the groups of hosts that no item connects. Items that fit no slot are not counted.
+    """
+    parent = {slot.host: slot.host for slot in slots}
+
+    def root(host):
+        while parent[host] != host:
+            parent[host] = parent[parent[host]]
+            host = parent[host]
+        return host
+
+    for item in items:
+        known = [host for host in item.hosts if host in parent]
+        for host in known[1:]:
+            parent[root(host)] = root(known[0])
+    groups = {}
+    families = {}
+    for slot in slots:
+        families.setdefault(slot.host, {}).setdefault(slot.family, {}).setdefault(slot.npu, set()).add(slot.chip)
+    for item in items:
+        known = [host for host in item.hosts if host in parent]
+        if known:
+            groups.setdefault(root(known[0]), []).append((item, known))
+    total = 0
+    for members in groups.values():
+        alone = {}
+        for item, known in members:
+            if len(known) == 1:
+                alone.setdefault(known[0], []).append(item)
+        apart = sum(_least_of(own, [families[host]]) for host, own in alone.items())
+        hosts = {host for _item, known in members for host in known}
+        total += max(apart, _least_of([item for item, _known in members], [families[host] for host in sorted(hosts)]))
+    return total
+
+
+def _least_of(items, of_hosts):
+    chips = {}
+    for families in of_hosts:
+        for family, npus in families.items():
+            chips[family] = max(chips.get(family, 0), max(len(found) for found in npus.values()))
+    kinds = sorted({item.kind for item in items})
+    demand = [0] * len(kinds)
+    for item in items:
+        demand[kinds.index(item.kind)] += 1
+    table = [
+        (family.capacity, count, [dict(kind).get(family) for kind in kinds]) for family, count in sorted(chips.items())
+    ]
+    named = len({(item.hosts, item.npu) for item in items if item.npu is not None})
+    return max(named, npus_at_least(demand, table))

@@ -1,0 +1,86 @@
+# Copyright (c) 2026, npuops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which ports a placement takes, and how it looks from each host.
+
+This module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""
+
+from __future__ import annotations
+
+# A Ray cluster takes ten ports from here and a thousand for its workers; the second cluster of a fleet takes the next.
+# 6379 and 10002 are Ray's own defaults.
+RAY_PORT = 6379
+RAY_PORT_STEP = 10
+RAY_WORKER_PORT = 10002
+RAY_WORKER_PORT_STEP = 1000
+HCCL_PORT = 60000
+RAY_PORT_NAMES = (
+    "gcs",
+    "node_manager",
+    "object_manager",
+    "runtime_env_agent",
+    "dashboard_agent_grpc",
+    "dashboard_agent_listen",
+    "metrics_export",
+)
+
+
+def ray_ports(index, port=RAY_PORT, worker_port=RAY_WORKER_PORT):
+    """The fixed ports of the fleet's Ray cluster number C(index), from 0."""
+    base = port + RAY_PORT_STEP * index
+    ports = {name: base + offset for offset, name in enumerate(RAY_PORT_NAMES)}
+    first = worker_port + RAY_WORKER_PORT_STEP * index
+    ports["worker_min"] = first
+    ports["worker_max"] = first + RAY_WORKER_PORT_STEP - 1
+    return ports
+
+
+def host_views(placed):
+    """The placement seen from each host: what it must be checked for.
+
+    :returns: {host: {"parts": what M(node_check) takes, "images": [...], "address", "listen": [ports of its Ray nodes],
+        "peers": what M(port_check) takes}}
+    """
+    views = {}
+    for service in placed:
+        ports = service["ray_ports"]
+        for host, part in service["nodes"].items():
+            view = views.setdefault(host, {"parts": [], "images": [], "listen": [], "peers": []})
+            view["address"] = part["address"]
+            listen = _ray_listen(ports, host == service["head"]) if ports else []
+            endpoint = [service["port"]] if host == service["head"] else []
+            own = [ports[name] for name in RAY_PORT_NAMES if name != "gcs" or endpoint] if ports else []
+            view["parts"].append(
+                {
+                    "service": service["name"],
+                    "npu_ids": part["npu_ids"],
+                    "ports": endpoint + own,
+                    "model": service["model"],
+                }
+            )
+            if service["image"] and service["image"] not in view["images"]:
+                view["images"].append(service["image"])
+            view["listen"] += [port for port in listen if port not in view["listen"]]
+            for peer, other in service["nodes"].items():
+                if ports and peer != host:
+                    view["peers"].append(
+                        {
+                            "name": peer,
+                            "address": other["address"],
+                            "ports": _ray_listen(ports, peer == service["head"]),
+                        }
+                    )
+    return views
+
+
+def _ray_listen(ports, head):
+    """The ports on which other nodes call a Ray node: first and last stand for the range of its workers.
+
+    HCCL's own first port is called as well, once the engine starts (default of HCCL_IF_BASE_PORT).
+    """
+    names = ("node_manager", "object_manager", "worker_min", "worker_max") + (("gcs",) if head else ())
+    return [ports[name] for name in names] + [HCCL_PORT]
+
+
+__all__ = ["RAY_PORT", "RAY_PORT_NAMES", "RAY_WORKER_PORT", "host_views", "ray_ports"]
