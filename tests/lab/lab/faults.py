@@ -51,15 +51,15 @@ class Fault:
         return full
 
 
-def _npusim(kind: str, *options: str) -> tuple[Callable, Callable]:
-    """A fault of the hardware; ``options`` name the values, the first of which selects what has it."""
+def _npusim(kind: str, *options: str, selects: int = 1) -> tuple[Callable, Callable]:
+    """A fault of the hardware; ``options`` name the values, the first of which selects what has it (or none does)."""
 
     def words(values: Sequence[str], count: int) -> list[str]:
         return [word for name, value in list(zip(options, values, strict=True))[:count] for word in (name, value)]
 
     return (
         lambda *values: [["npusim", "fault", "add", kind, *words(values, len(options))]],
-        lambda *values: [["npusim", "fault", "clear", kind, *words(values, 1)]],
+        lambda *values: [["npusim", "fault", "clear", kind, *words(values, selects)]],
     )
 
 
@@ -114,6 +114,35 @@ FAULTS: dict[str, Fault] = {
         "npu-smi or hccn_tool takes SECONDS longer",
         [("TOOL", "npu-smi"), ("SECONDS", "5")],
         *_npusim("slow", "--tool", "--seconds"),
+    ),
+    "vnpu-create-fails": Fault(
+        "the kernel refuses to cut a chip TIMES times, 0 = always",
+        [PHY, ("TIMES", "0")],
+        *_npusim("vnpu-create", "--phy", "--times"),
+    ),
+    "vnpu-destroy-fails": Fault(
+        "the kernel refuses to give a slice of a chip back TIMES times, 0 = always",
+        [PHY, ("TIMES", "0")],
+        *_npusim("vnpu-destroy", "--phy", "--times"),
+    ),
+    "vnpu-late": Fault(
+        "the device node of a new vNPU appears SECONDS later",
+        [("SECONDS", "5")],
+        *_npusim("vnpu-late", "--seconds", selects=0),
+    ),
+    "vnpu-held": Fault("a container has a vNPU", [("VNPU", "100")], *_npusim("vnpu-held", "--vnpu")),
+    "vnpu-reused": Fault(
+        "somebody destroyed a vNPU, its id now is a slice of TEMPLATE (mending leaves it)",
+        [("VNPU", "100"), ("TEMPLATE", "vir05_1c_16g")],
+        _npusim("vnpu-reused", "--vnpu", "--template")[0],
+        lambda *_values: [],
+    ),
+    "vm-mode": Fault("the node cuts for VMs, not for containers", [], *_npusim("vm-mode")),
+    "smp-mode": Fault("a server with 910A chips works in SMP mode", [], *_npusim("smp-mode")),
+    "power-cut-vnpu": Fault(
+        "the power goes while the TIMES'th next vNPU is made (labctl power-on starts the node)",
+        [("TIMES", "1")],
+        *_npusim("power-cut", "--times", selects=0),
     ),
     "roce-down": Fault(
         "the RoCE interface is down: no chip of the node is reached",

@@ -65,6 +65,9 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--roce", metavar="NETWORK", help="RoCE network, such as 10.77.0.0/16")
     command.set_defaults(run=_new)
 
+    command = commands.add_parser("power-on", help="what a restart does to a machine that is a directory")
+    command.set_defaults(run=_power_on)
+
     command = commands.add_parser("install", help="lay package, tools and boot unit into an image root")
     command.add_argument("--root", required=True, metavar="DIR")
     command.set_defaults(run=_install)
@@ -97,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
         "fault",
         help="make a fault, or take it away",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Kinds:\n" + "\n".join(f"  {name:10} {text}" for name, text in faults.KINDS.items()),
+        description="Kinds:\n" + "\n".join(f"  {name:12} {text}" for name, text in faults.KINDS.items()),
     )
     actions = command.add_subparsers(metavar="ACTION", required=True)
     action = actions.add_parser("add", help="make a fault")
@@ -105,8 +108,9 @@ def _parser() -> argparse.ArgumentParser:
     _selectors(action)
     action.add_argument("--value", default="Alarm", choices=HEALTH, help="health to report")
     action.add_argument("--mb", type=int, default=0, help="size of a leak")
-    action.add_argument("--times", type=int, default=1, help="refused calls of a busy tool")
-    action.add_argument("--seconds", type=float, default=5.0, help="delay of a slow tool")
+    action.add_argument("--times", type=int, default=1, help="calls that are refused; vNPUs until a power cut")
+    action.add_argument("--seconds", type=float, default=5.0, help="delay of a slow tool or late node")
+    action.add_argument("--template", help="template of the slice that took a reused id")
     action.set_defaults(run=_fault_add)
     action = actions.add_parser("clear", help="take faults away: all, or the selected ones")
     action.add_argument("kind", nargs="?", choices=list(faults.KINDS))
@@ -121,6 +125,7 @@ def _selectors(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--phy", type=int, metavar="N", help="physical id of a chip")
     parser.add_argument("--npu", type=int, metavar="N", help="NPU id")
     parser.add_argument("--tool", choices=faults.TOOLS)
+    parser.add_argument("--vnpu", type=int, metavar="ID", help="vNPU id")
 
 
 def _boot(options: argparse.Namespace) -> int:
@@ -132,14 +137,26 @@ def _boot(options: argparse.Namespace) -> int:
 def _new(options: argparse.Namespace) -> int:
     from npusim import profiles, wire
 
-    if options.profile not in profiles.PROFILES:
-        raise ValueError(f"no profile {options.profile}; there are {', '.join(profiles.PROFILES)}")
+    if options.profile not in profiles.known():
+        raise ValueError(f"no profile {options.profile}; there are {', '.join(profiles.known())}")
     machine = profiles.build(options.profile, options.node)
     if options.roce:
         wire.assign(machine, options.roce)
     directory = os.environ.get("NPUSIM_STATE") or state.DEFAULT_DIR
     os.makedirs(directory, exist_ok=True)
     state.save(machine, directory)
+    return 0
+
+
+def _power_on(options: argparse.Namespace) -> int:
+    from npusim import vnpu
+
+    if not state.standalone():
+        raise ValueError("a node is started by starting its container; power-on is for NPUSIM_STATE")
+    with state.changing() as machine:
+        lines = vnpu.power_on(machine)
+        vnpu.sync_nodes(machine)
+    print("".join(line + "\n" for line in lines), end="")
     return 0
 
 
@@ -153,7 +170,7 @@ def _install(options: argparse.Namespace) -> int:
 def _profiles(options: argparse.Namespace) -> int:
     from npusim import profiles
 
-    for name, spec in profiles.PROFILES.items():
+    for name, spec in {**profiles.PROFILES, **profiles.TRAINING}.items():
         print(f"{name:20} {len(spec['npu_ids'])} x {spec['chip']}, driver {spec['driver']}")
     return 0
 
@@ -182,6 +199,9 @@ def _status(options: argparse.Namespace) -> int:
                 f"npu {npu.npu_id:<5} chip {chip.chip_id}  phy {chip.phy_id:<3} {health:9} "
                 f"{used:6}/{total:6} MB  {link:20} pids {pids}"
             )
+            for vnpu in chip.vnpus:
+                pids = ",".join(str(p.pid) for p in usage.get(vnpu.vnpu_id, [])) or "-"
+                print(f"  vnpu {vnpu.vnpu_id} {vnpu.template} vgroup {vnpu.vgroup_id}  pids {pids}")
     for line in faults.faults(machine):
         print("fault: " + line)
     return 0
@@ -271,13 +291,13 @@ def _pair(value: str, key: str) -> tuple[int, int]:
 def _fault_add(options: argparse.Namespace) -> int:
     faults.add(
         options.kind, phy=options.phy, npu=options.npu, tool=options.tool, value=options.value, mb=options.mb,
-        times=options.times, seconds=options.seconds,
+        times=options.times, seconds=options.seconds, vnpu_id=options.vnpu, template=options.template,
     )  # fmt: skip
     return 0
 
 
 def _fault_clear(options: argparse.Namespace) -> int:
-    faults.clear(options.kind, options.phy, options.npu, options.tool)
+    faults.clear(options.kind, options.phy, options.npu, options.tool, options.vnpu)
     return 0
 
 

@@ -11,13 +11,12 @@ from __future__ import annotations
 import compileall
 import contextlib
 import os
-import stat
 import subprocess
 import sys
 import time
 from typing import Mapping
 
-from . import profiles, state, wire
+from . import gate, profiles, state, vnpu, wire
 from .model import Machine
 
 DRIVER = "/usr/local/Ascend/driver"
@@ -27,8 +26,7 @@ HCCN_CONF = "/etc/hccn.conf"
 ROCE_INTERFACE = "eth1"
 INTERFACE_WAIT = 20.0  # seconds; the second network of a lab node may be connected after it has started
 COMMON_DEVICES = ("davinci_manager", "devmm_svm", "hisi_hdc")
-# /dev/null's numbers: the only ones the device cgroup of a nested container lets through.
-DEVICE_NUMBER = (1, 3)
+VNPU_LOG = "/var/log/device_boot_init.log"
 
 
 class BootError(Exception):
@@ -39,7 +37,9 @@ def boot(environ: Mapping[str, str] = os.environ) -> Machine:
     """Create the state if there is none, then everything that depends on it. Needs root."""
     machine = ensure_state(environ)
     write_files(machine)
+    fresh = not gate.driver_loaded()  # /dev is new after every start of a node
     make_devices(machine)
+    machine = recover_vnpus(fresh)
     if environ.get("NPUSIM_ROCE"):
         wait_for_interface(ROCE_INTERFACE)
         wire.add_addresses(machine, ROCE_INTERFACE)
@@ -55,8 +55,8 @@ def ensure_state(environ: Mapping[str, str]) -> Machine:
     with contextlib.suppress(state.NoState):
         return state.load()
     name = environ.get("NPUSIM_PROFILE", "")
-    if name not in profiles.PROFILES:
-        raise BootError(f"NPUSIM_PROFILE is {name!r}; use one of {', '.join(sorted(profiles.PROFILES))}")
+    if name not in profiles.known():
+        raise BootError(f"NPUSIM_PROFILE is {name!r}; use one of {', '.join(sorted(profiles.known()))}")
     node = environ.get("NPUSIM_NODE", "1")
     if not node.isdigit() or not 1 <= int(node) <= 250:
         raise BootError(f"NPUSIM_NODE is {node!r}; use a number from 1 to 250")
@@ -129,12 +129,24 @@ def make_devices(machine: Machine) -> None:
     for name in wanted + list(COMMON_DEVICES):
         path = os.path.join(state.device_dir(), name)
         if not os.path.exists(path):
-            os.mknod(path, 0o660 | stat.S_IFCHR, os.makedev(*DEVICE_NUMBER))
-            os.chmod(path, 0o666)  # --install-for-all
+            vnpu.make_node(path)
     for npu in machine.npus:
         for chip in npu.chips:
             if npu.absent and os.path.exists(state.device_path(chip.phy_id)):
                 os.unlink(state.device_path(chip.phy_id))
+
+
+def recover_vnpus(fresh: bool) -> Machine:
+    """After a start, make the vNPUs of ``/etc/vnpu.cfg`` again, as the driver's boot script does, and log it."""
+    with state.changing() as machine:
+        lines = vnpu.power_on(machine) if fresh else []
+        vnpu.sync_nodes(machine)
+    if lines:
+        stamp = time.strftime("%Y-%m-%d %H:%M:%S")
+        with open(VNPU_LOG, "a", encoding="utf-8") as handle:
+            handle.write("".join(f"[aicpu] [{stamp}] {line}\n" for line in lines))
+        os.chmod(VNPU_LOG, 0o600)
+    return machine
 
 
 def wait_for_interface(name: str, timeout: float = INTERFACE_WAIT) -> None:

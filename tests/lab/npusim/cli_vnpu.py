@@ -232,12 +232,13 @@ def _create(machine: Machine, options: dict[str, str]) -> int:
             refused = exc
         else:
             cut = power.used_up(stored)
+        if not cut:
+            vnpu.sync_nodes(stored)
     if cut:
         power.cut()
     if refused is not None:
         print("create vnpu failed.")
         return refused.code & 0xFF
-    vnpu.sync_nodes(state.load())
     print(key_value("Status", "OK"))
     print(key_value("Message", "Create vnpu success"))
     return 0
@@ -271,10 +272,11 @@ def _destroy(machine: Machine, options: dict[str, str]) -> int:
             vnpu.destroy(chip, number, processes.scan())
         except vnpu.Refused as exc:
             refused = exc
+        else:
+            vnpu.sync_nodes(stored)
     if refused is not None:
         print(f"destroy vnpu {number} failed.")
         return refused.code & 0xFF
-    vnpu.sync_nodes(state.load())
     print(key_value("Status", "OK"))
     print(key_value("Message", f"Destroy vnpu {number} success"))
     return 0

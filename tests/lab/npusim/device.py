@@ -11,7 +11,7 @@ from __future__ import annotations
 import fcntl
 import os
 
-from . import processes, state
+from . import processes, state, vnpu
 from .model import Chip, Machine
 
 CONTEXT_MB = 110  # what an opened chip costs before any allocation (npu-smi__info__910B4-1__26_0_rc1__issue10280)
@@ -106,14 +106,16 @@ class Device:
         self.close()
 
     def _chip(self) -> Chip:
-        return _find(processes.observe(state.load(), processes.scan()), self.phy_id)
+        chip = _find(state.load(), self.phy_id)
+        processes.claim(chip, processes.scan())
+        return chip
 
 
 def open_device(phy_id: int) -> Device:
-    """Open ``/dev/davinci<phy_id>``.
+    """Open ``/dev/davinci<phy_id>``. Of a vNPU, give its id: it is that node in a container, on the host vdavinci.
 
     Raises ``DeviceNotFound`` without the node (or without a driver), ``DeviceUnhealthy`` when the chip's
-    health is Critical or UNKNOWN, ``OutOfMemory`` when not even a context fits.
+    health is Critical or UNKNOWN or it is split into vNPUs, ``OutOfMemory`` when not even a context fits.
     """
     call = f"aclrtSetDevice({phy_id})"
     try:
@@ -121,10 +123,14 @@ def open_device(phy_id: int) -> Device:
     except state.NoState as exc:
         raise DeviceNotFound(507899, call, f"The driver is not loaded: {exc}") from exc
     chip = _find(machine, phy_id)
+    path = next((p for p in state.device_paths(phy_id) if os.path.exists(p)), state.device_path(phy_id))
     try:
-        fd = os.open(state.device_path(phy_id), os.O_RDWR | os.O_CLOEXEC)
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except OSError as exc:
-        raise DeviceNotFound(107001, call, f"Invalid device ID. {state.device_path(phy_id)}: {exc.strerror}") from exc
+        raise DeviceNotFound(107001, call, f"Invalid device ID. {path}: {exc.strerror}") from exc
+    if chip.vnpus:
+        os.close(fd)
+        raise DeviceUnhealthy(507033, call, f"Device {phy_id} set up failed, it is split into vNPUs.")
     if chip.health in ("Critical", "UNKNOWN"):
         os.close(fd)
         raise DeviceUnhealthy(507033, call, f"Device {phy_id} set up failed, its health is {chip.health}.")
@@ -138,6 +144,9 @@ def open_device(phy_id: int) -> Device:
 
 
 def _find(machine: Machine, phy_id: int) -> Chip:
+    whole = machine.chip_of_vnpu(phy_id)
+    if whole is not None:
+        return vnpu.as_chip(machine, whole, next(v for v in whole.vnpus if v.vnpu_id == phy_id))
     npu = machine.npu_of_phy(phy_id)
     if npu is None or npu.absent:
         raise DeviceNotFound(107001, f"aclrtSetDevice({phy_id})", "Invalid device ID. There is no such device.")

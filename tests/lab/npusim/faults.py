@@ -13,9 +13,9 @@ import contextlib
 import os
 import time
 
-from . import state, wire
+from . import power, state, vnpu, vnpu_cfg, vnpu_types, wire
 from .boot import make_devices
-from .model import HEALTH, Chip, Machine, Npu
+from .model import HEALTH, Chip, Machine, Npu, Vnpu
 
 TOOLS = ("npu-smi", "hccn_tool")
 KINDS = {
@@ -25,6 +25,14 @@ KINDS = {
     "link-down": "the RoCE cable of a chip (--phy) is pulled: DOWN, and no packet passes",
     "busy": "--tool refuses the next --times calls",
     "slow": "--tool takes --seconds longer",
+    "vnpu-create": "the kernel refuses to cut a chip (--phy) the next --times times, 0 = always",
+    "vnpu-destroy": "the kernel refuses to give a slice of a chip (--phy) back, --times as above",
+    "vnpu-late": "the device node of a new vNPU appears --seconds later",
+    "vnpu-held": "a container has a vNPU (--vnpu) without running a process",
+    "vnpu-reused": "somebody destroyed a vNPU (--vnpu); its id now is a slice of --template",
+    "vm-mode": "the machine cuts for VMs, not for containers",
+    "smp-mode": "a server with 910 chips works in SMP mode",
+    "power-cut": "the power goes while the --times'th next vNPU is created; it exists, nobody is told",
 }
 
 
@@ -41,6 +49,8 @@ def add(
     mb: int = 0,
     times: int = 1,
     seconds: float = 5.0,
+    vnpu_id: int | None = None,
+    template: str | None = None,
 ) -> None:
     """Make a fault. Raises ``FaultError`` when something it needs is missing or does not exist."""
     with state.changing() as machine:
@@ -63,22 +73,77 @@ def add(
                 machine.busy[tool] = times
             else:
                 machine.slow[tool] = seconds
+        elif kind in KINDS:
+            _add_vnpu(machine, kind, phy, times, seconds, vnpu_id, template)
         else:
             raise FaultError(f"no fault {kind!r}; there are {', '.join(KINDS)}")
     apply()
 
 
-def clear(kind: str | None = None, phy: int | None = None, npu: int | None = None, tool: str | None = None) -> None:
-    """Take faults out: all of them, or those of a kind, chip, NPU or tool."""
+def _add_vnpu(
+    machine: Machine, kind: str, phy: int | None, times: int, seconds: float, vnpu_id: int | None, template: str | None
+) -> None:
+    if kind == "vnpu-create":
+        chip_of(machine, phy).refuse_create = times or -1
+    elif kind == "vnpu-destroy":
+        chip_of(machine, phy).refuse_destroy = times or -1
+    elif kind == "vnpu-late":
+        machine.vnpu_node_delay = seconds
+    elif kind == "vnpu-held":
+        vnpu_of(machine, vnpu_id)[1].held = True
+    elif kind == "vnpu-reused":
+        _reuse(machine, vnpu_id, template)
+    elif kind == "vm-mode":
+        machine.vnpu_mode = "VM"
+    elif kind == "smp-mode":
+        if machine.family == "910B" or machine.board == "card":
+            raise FaultError("this machine has no SMP mode; an atlas-800-9000 has")
+        machine.work_mode = "SMP"
+    else:
+        try:
+            power.check()
+        except power.PowerError as exc:
+            raise FaultError(str(exc)) from exc
+        machine.power_cut_after = max(times, 1)
+
+
+def _reuse(machine: Machine, vnpu_id: int | None, name: str | None) -> None:
+    """Put another slice in the place of one, with the file and the device node saying so."""
+    chip, old = vnpu_of(machine, vnpu_id)
+    npu = machine.npu_of_phy(chip.phy_id)
+    choices = [t for t in vnpu_types.templates(machine, chip) if name in (None, t.name) and t.name != old.template]
+    others = [v for v in chip.vnpus if v is not old]
+    chip.vnpus = others
+    fitting = [t for t in choices if vnpu.lacking(vnpu.resources(machine, chip), t, machine.family) is None]
+    if npu is None or not fitting:
+        chip.vnpus = sorted([*others, old], key=lambda v: v.vnpu_id)
+        raise FaultError(f"no {name or 'other template'} has room in the place of vNPU {old.vnpu_id}")
+    vnpu_cfg.remove(chip.phy_id, old.vnpu_id)
+    vnpu.create(machine, npu, chip, fitting[0], old.vnpu_id, None, {})
+
+
+def clear(
+    kind: str | None = None,
+    phy: int | None = None,
+    npu: int | None = None,
+    tool: str | None = None,
+    vnpu_id: int | None = None,
+) -> None:
+    """Take faults out: all of them, or those of a kind, chip, NPU, tool or vNPU. A reused id stays what it is."""
     if kind is not None and kind not in KINDS:
         raise FaultError(f"no fault {kind!r}; there are {', '.join(KINDS)}")
     with state.changing() as machine:
+        if vnpu_id is not None:
+            vnpu_of(machine, vnpu_id)[1].held = False
+            return
         for card in machine.npus:
             if kind in (None, "absent") and npu in (None, card.npu_id) and phy is None and tool is None:
                 card.absent = False
             for chip in card.chips:
                 if phy in (None, chip.phy_id) and npu in (None, card.npu_id) and tool is None:
                     _heal(chip, kind)
+        if phy is None and npu is None and tool is None:
+            _heal_machine(machine, kind)
         if phy is None and npu is None:
             for name, table in (("busy", machine.busy), ("slow", machine.slow)):
                 if kind in (None, name):
@@ -100,6 +165,16 @@ def faults(machine: Machine) -> list[str]:
                 lines.append(f"leak --phy {chip.phy_id} --mb {chip.leak_mb}")
             if chip.roce is not None and chip.roce.link != "UP":
                 lines.append(f"link-down --phy {chip.phy_id}")
+            for name, left in (("create", chip.refuse_create), ("destroy", chip.refuse_destroy)):
+                if left:
+                    lines.append(f"vnpu-{name} --phy {chip.phy_id} --times {max(left, 0)}")
+            lines += [f"vnpu-held --vnpu {found.vnpu_id}" for found in chip.vnpus if found.held]
+    if machine.vnpu_node_delay:
+        lines.append(f"vnpu-late --seconds {machine.vnpu_node_delay:g}")
+    lines += ["vm-mode"] if machine.vnpu_mode != "docker" else []
+    lines += ["smp-mode"] if machine.work_mode != "AMP" else []
+    if machine.power_cut_after is not None:
+        lines.append(f"power-cut --times {machine.power_cut_after}")
     lines += [f"busy --tool {tool} --times {times}" for tool, times in sorted(machine.busy.items())]
     lines += [f"slow --tool {tool} --seconds {seconds:g}" for tool, seconds in sorted(machine.slow.items())]
     return lines
@@ -107,9 +182,12 @@ def faults(machine: Machine) -> list[str]:
 
 def apply() -> None:
     """Bring device nodes and packet filter in line with the state (on a node, as root)."""
-    if state.standalone() or os.geteuid() != 0:
+    if not state.standalone() and os.geteuid() != 0:
         return
-    machine = state.load()
+    with state.changing() as machine:
+        vnpu.sync_nodes(machine)
+    if state.standalone():
+        return
     make_devices(machine)
     wire.apply_links(machine)
 
@@ -131,6 +209,14 @@ def chip_of(machine: Machine, phy: int | None) -> Chip:
     return chip
 
 
+def vnpu_of(machine: Machine, vnpu_id: int | None) -> tuple[Chip, Vnpu]:
+    chip = None if vnpu_id is None else machine.chip_of_vnpu(vnpu_id)
+    if chip is None:
+        known = [str(v.vnpu_id) for n in machine.npus for c in n.chips for v in c.vnpus]
+        raise FaultError(f"say which vNPU: --vnpu ID, one of {', '.join(known) or 'none'}")
+    return chip, next(v for v in chip.vnpus if v.vnpu_id == vnpu_id)
+
+
 def npu_of(machine: Machine, npu_id: int | None) -> Npu:
     found = next((n for n in machine.npus if n.npu_id == npu_id), None)
     if found is None:
@@ -138,7 +224,29 @@ def npu_of(machine: Machine, npu_id: int | None) -> Npu:
     return found
 
 
+def _heal_machine(machine: Machine, kind: str | None) -> None:
+    if kind in (None, "vnpu-late"):
+        machine.vnpu_node_delay = 0
+        for npu in machine.npus:
+            for chip in npu.chips:
+                for found in chip.vnpus:
+                    found.node_at = 0
+    if kind in (None, "vm-mode"):
+        machine.vnpu_mode = "docker"
+    if kind in (None, "smp-mode"):
+        machine.work_mode = "AMP"
+    if kind in (None, "power-cut"):
+        machine.power_cut_after = None
+
+
 def _heal(chip: Chip, kind: str | None) -> None:
+    if kind in (None, "vnpu-create"):
+        chip.refuse_create = 0
+    if kind in (None, "vnpu-destroy"):
+        chip.refuse_destroy = 0
+    if kind in (None, "vnpu-held"):
+        for found in chip.vnpus:
+            found.held = False
     if kind in (None, "health"):
         chip.health = "OK"
     if kind in (None, "leak"):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 
-from . import state
+from . import state, vnpu
 from .model import Machine
 
 
@@ -37,19 +37,29 @@ def driver_loaded() -> bool:
 
 
 def visible(machine: Machine) -> list[int]:
-    """Physical ids whose device node is here: all on a node, a selection in most containers."""
-    everything = [chip.phy_id for npu in machine.present() for chip in npu.chips]
+    """Physical ids whose device node is here: all on a node, a selection in most containers.
+
+    In a container also ids of vNPUs, which are devices of their own there.
+    """
+    chips = [chip for npu in machine.present() for chip in npu.chips]
+    everything = [chip.phy_id for chip in chips]
     if state.standalone():
         return everything
-    return [phy_id for phy_id in everything if os.path.exists(state.device_path(phy_id))]
+    if not state.on_node():
+        everything += [found.vnpu_id for chip in chips for found in chip.vnpus]
+    return [number for number in everything if any(os.path.exists(path) for path in state.device_paths(number))]
 
 
 def restrict(machine: Machine, phy_ids: list[int]) -> Machine:
-    """Only these chips. Logic ids count what a process can see, so they are numbered anew."""
+    """Only these chips and vNPUs. Logic ids count what a process can see, so they are numbered anew."""
     logic = 0
     npus = []
     for npu in machine.present():
-        npu.chips = [chip for chip in npu.chips if chip.phy_id in phy_ids]
+        slices = [
+            vnpu.as_chip(machine, chip, found) for chip in npu.chips for found in chip.vnpus if found.vnpu_id in phy_ids
+        ]
+        npu.chips = [chip for chip in npu.chips if chip.phy_id in phy_ids] + slices
+        machine.virtual = machine.virtual or bool(slices)
         for chip in npu.chips:
             chip.logic_id, logic = logic, logic + 1
         if npu.chips:

@@ -41,6 +41,7 @@ FIGURES: dict[str, Figures] = {
     "910B4-1": Figures(20, 1800, 1600, 0x56),
     "910B3": Figures(20, 1800, 1600, 0x56),
     "910B2": Figures(24, 1800, 1600, 0x56),
+    "910A": Figures(30, 900, pci_device="0xD801"),  # npu-smi__common__910A__25_0_rc1_b002; memory clock not seen
     "Ascend910": Figures(20, 1800, 1600, 0x56, pci_device="0xD803"),
     "310P3": Figures(8, 1080, ddr_mhz=451, ddr_total_mb=49152, pci_device="0xD500"),
 }

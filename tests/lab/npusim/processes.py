@@ -39,16 +39,21 @@ def observe(machine: Machine, usage: Usage) -> Machine:
     seen = deepcopy(machine)
     for npu in seen.npus:
         for chip in npu.chips:
-            claimed = sum(p.memory_mb for p in usage.get(chip.phy_id, ())) + chip.leak_mb
-            claimed += sum(p.memory_mb for v in chip.vnpus for p in usage.get(v.vnpu_id, ()))
-            if chip.hbm_mb is not None:
-                chip.hbm_mb = _more(chip.hbm_mb, claimed)
-            elif claimed:
-                chip.memory_mb = _more(chip.memory_mb, claimed)
-                # DDR chips serve processes from 2 MB huge pages, all of them in use
-                # (npu-smi__info__310P3_300IDuo__24_1_0_1__procs: 7210 pages for 14513 MB).
-                chip.hugepages = (claimed // 2, claimed // 2)
+            claim(chip, usage)
     return seen
+
+
+def claim(chip: Chip, usage: Usage) -> None:
+    """Add to one chip what processes on it and on its slices hold."""
+    claimed = sum(p.memory_mb for p in usage.get(chip.phy_id, ())) + chip.leak_mb
+    claimed += sum(p.memory_mb for v in chip.vnpus for p in usage.get(v.vnpu_id, ()))
+    if chip.hbm_mb is not None:
+        chip.hbm_mb = _more(chip.hbm_mb, claimed)
+    elif claimed:
+        chip.memory_mb = _more(chip.memory_mb, claimed)
+        # DDR chips serve processes from 2 MB huge pages, all of them in use
+        # (npu-smi__info__310P3_300IDuo__24_1_0_1__procs: 7210 pages for 14513 MB).
+        chip.hugepages = (claimed // 2, claimed // 2)
 
 
 def by_chip(machine: Machine, usage: Usage) -> Usage:

@@ -164,10 +164,37 @@ PROFILES: dict[str, dict[str, Any]] = {
     },
 }
 
+# Machines that no serving image is made for: not offered by the lab, there to try what only they do (SMP mode).
+TRAINING: dict[str, dict[str, Any]] = {
+    "atlas-800-9000": {  # npu-smi__info__910A__25_0_rc1_b002__1
+        "product": "Atlas 800 9000",
+        "family": "910",
+        "board": "server",
+        "chip": "910A",
+        "npu_ids": list(range(8)),
+        "chips_per_npu": 1,
+        "bus": ["61", "DB", "B2", "3E", "60", "DA", "B1", "3D"],
+        "hbm_mb": 32768,
+        "hbm_idle_mb": [0, 0, 0, 0, 0, 0, 1, 0],
+        "memory_mb": [13553, 15665, 15665, 15567, 13553, 15665, 15665, 15567],
+        "memory_idle_mb": [1192, 2405, 2780, 2008, 1182, 1759, 3421, 2023],
+        "power_w": [71.5, 69.0, 70.6, 68.0, 73.1, 69.6, 70.0, 71.0],
+        "temp_c": [43, 36, 37, 42, 42, 38, 37, 45],
+        "driver": "25.0.rc1.b002",
+        "firmware": "7.1.0.7.220",  # of another 910A: npu-smi__board__910A__23_0_5
+        "roce": True,
+    },
+}
+
+
+def known() -> list[str]:
+    """Every name ``build`` takes."""
+    return [*PROFILES, *TRAINING]
+
 
 def build(name: str, node: int = 1) -> Machine:
     """The machine a profile describes, idle and healthy. Raises ``KeyError`` for an unknown profile."""
-    spec = PROFILES[name]
+    spec = PROFILES[name] if name in PROFILES else TRAINING[name]
     npus: list[Npu] = []
     per = spec["chips_per_npu"]
     for index, npu_id in enumerate(spec["npu_ids"]):
@@ -208,8 +235,9 @@ def _chip(spec: dict[str, Any], phy_id: int, chip_id: int, npu_index: int, node:
         chip.power_w = spec["power_w"][npu_index]
     if "hbm_mb" in spec:
         chip.hbm_mb = (_pick(spec["hbm_idle_mb"], phy_id), spec["hbm_mb"])
-    else:
-        chip.memory_mb = (_pick(spec["memory_idle_mb"], phy_id), _pick(spec["memory_mb"], chip_id))
+    if "memory_mb" in spec:
+        memory_index = chip_id if spec["chips_per_npu"] > 1 else phy_id
+        chip.memory_mb = (_pick(spec["memory_idle_mb"], phy_id), _pick(spec["memory_mb"], memory_index))
     if spec["roce"]:
         chip.roce = Roce(
             mac=f"78:dd:33:{node & 0xFF:02x}:{npu_index:02x}:{phy_id:02x}",

@@ -57,6 +57,11 @@ def device_path(phy_id: int) -> str:
     return os.path.join(device_dir(), f"davinci{phy_id}")
 
 
+def device_paths(number: int) -> tuple[str, str]:
+    """Names a chip or vNPU may have: a container is given ``/dev/vdavinci<id>`` as ``/dev/davinci<id>``."""
+    return device_path(number), os.path.join(device_dir(), f"vdavinci{number}")
+
+
 def load(directory: str | None = None) -> Machine:
     """Read the machine. Raises ``NoState`` when there is none, ``ValueError`` when it is damaged."""
     path = os.path.join(directory or state_dir(), STATE_FILE)

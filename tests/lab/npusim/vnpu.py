@@ -21,8 +21,8 @@ Usage = Dict[int, List[Process]]  # physical or vNPU id -> processes
 VGROUPS = 4  # of a 310P
 VGROUP_CORES = 2  # the least a 310P group takes; two vir01 share one
 REPLAYS = 5  # times the boot script tries a command
-BOOT_LOG = "/var/log/device_boot_init.log"
-DEVICE_NUMBER = (1, 3)  # as in npusim.boot
+# /dev/null's numbers: the only ones the device cgroup of a nested container lets through.
+DEVICE_NUMBER = (1, 3)
 INVALID, OCCUPIED, INNER = -9001, -9020, -9005
 
 
@@ -118,7 +118,10 @@ def power_on(machine: Machine) -> list[str]:
 
 
 def sync_nodes(machine: Machine) -> None:
-    """Make ``/dev/vdavinci<id>`` what the state says, and see to those that appear later."""
+    """Make ``/dev/vdavinci<id>`` what the state says, and see to those that appear later.
+
+    Call it while the state is locked: another call would take away what this one makes.
+    """
     directory = state.device_dir()
     if state.standalone():
         os.makedirs(directory, exist_ok=True)
@@ -142,7 +145,7 @@ def make_node(path: str) -> None:
         with open(path, "w", encoding="ascii"):
             return
     os.mknod(path, 0o660 | stat.S_IFCHR, os.makedev(*DEVICE_NUMBER))
-    os.chmod(path, 0o666)
+    os.chmod(path, 0o666)  # --install-for-all
 
 
 def as_chip(machine: Machine, chip: Chip, vnpu: Vnpu) -> Chip:
@@ -216,10 +219,13 @@ def _later(moment: float) -> None:
     """Look at the nodes again at that time, from a process that outlives this one."""
     root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     code = (
-        "import sys, time; sys.path.insert(0, sys.argv[1]); from npusim import state, vnpu; "
-        "time.sleep(max(0, float(sys.argv[2]) - time.time()) + 0.01); vnpu.sync_nodes(state.load())"
+        "import os, sys, time; os.fork() and os._exit(0); sys.path.insert(0, sys.argv[1]); "
+        "from npusim import state, vnpu; "
+        "time.sleep(max(0, float(sys.argv[2]) - time.time()) + 0.01)\n"
+        "with state.changing() as machine: vnpu.sync_nodes(machine)"
     )
-    subprocess.Popen(
+    subprocess.run(
         [sys.executable, "-c", code, root, str(moment)],
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        check=True,
     )  # fmt: skip

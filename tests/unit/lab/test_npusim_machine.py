@@ -78,6 +78,7 @@ def smi(capfd: pytest.CaptureFixture, *args: str) -> tuple[int, str]:
         ("atlas-800t-a2", 8, 1, 65536, 0),
         ("atlas-300i-a2-64g", 4, 1, 65536, 0),
         ("atlas-300i-a2-32g", 4, 1, 32768, 0),
+        ("atlas-800-9000", 8, 1, 32768, 13553),
         ("atlas-300i-duo-48g", 2, 2, None, 21527),
         ("atlas-300i-duo-96g", 4, 2, None, 44280),
         ("atlas-800i-a3", 8, 2, 65536, 0),
@@ -97,7 +98,7 @@ def test_profiles(name: str, npus: int, chips: int, hbm: int | None, memory: int
 
 
 def test_all_profiles_are_tested() -> None:
-    assert len(profiles.PROFILES) == 8
+    assert len(profiles.known()) == 9
 
 
 def test_addresses_follow_node_and_physical_id() -> None:
