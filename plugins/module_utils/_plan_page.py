@@ -17,7 +17,7 @@ from html import escape
 from ._plan_svg import draw, fill_of, gigabytes, ids_text
 from ._vnpu_templates import template_set
 
-WHOLE, SLICE, SHARE, STRANGER = "whole", "slice", "share", "stranger"
+WHOLE, SLICE, DYNAMIC, SHARE, STRANGER = "whole", "slice", "dynamic", "share", "stranger"
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,8 @@ class Service:
 class Part:
     """What lies on a chip: a service, or (STRANGER) a vNPU that is there and belongs to no service of the plan.
 
-    ``vnpu_id`` is the id of a slice that exists already; None for one that is still to be carved.
+    ``vnpu_id`` is the id of a slice that exists already; None for one that is still to be carved, and for one that the
+    Ascend runtime cuts when its container starts (DYNAMIC).
     """
 
     kind: str
@@ -178,8 +179,9 @@ def _lay(node, given, service, placed, host):
         if there:
             found.remove(there)
         memory = template_gb(cut["template"], given["templates"], chip.name, chip.memory_gb)
-        note = "dynamic" if cut.get("dynamic") else ""
-        chip.parts.append(Part(SLICE, memory, service, cut["template"], there and there.get("vnpu_id"), note))
+        kind = DYNAMIC if service.name in given["reserved"] else SLICE
+        note = "cut at start" if kind == DYNAMIC else ""
+        chip.parts.append(Part(kind, memory, service, cut["template"], there and there.get("vnpu_id"), note))
         return
     share = placed.get("share")
     for (npu_id, _chip_id), chip in chips.items():
@@ -218,7 +220,8 @@ def _service_gb(placed, nodes):
 def read_plan(placement, nodes, title="NPU plan"):
     """Lay a placement over the chips of the nodes.
 
-    :arg placement: what M(npu_placement) returns; of it C(services), C(problems), C(npus_used) and C(lower_bound).
+    :arg placement: what M(npu_placement) returns; of it C(services), C(reserved), C(problems),
+        C(lower_bound) and C(optimal).
     :arg nodes: {host: {"chips": [...], "vnpus": [...], "templates": [...]}} as returned by M(npu_info); the last two
         may be missing.
     :returns: a Plan.
@@ -227,8 +230,13 @@ def read_plan(placement, nodes, title="NPU plan"):
     services = placement.get("services") or []
     addresses = {host: part.get("address") for placed in services for host, part in placed["nodes"].items()}
     drawn = {name: _read_node(name, given, addresses.get(name)) for name, given in nodes.items()}
+    reserved = placement.get("reserved") or {}
     known = {
-        name: {"carved": _carved(given.get("vnpus")), "templates": given.get("templates") or []}
+        name: {
+            "carved": _carved(given.get("vnpus")),
+            "templates": given.get("templates") or [],
+            "reserved": {piece["service"] for piece in reserved.get(name, [])},
+        }
         for name, given in nodes.items()
     }
     shown = []

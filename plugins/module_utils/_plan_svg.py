@@ -132,7 +132,7 @@ def _tooltip(part, place):
         return f"{place}: {part.template}, vNPU {part.vnpu_id}, of no service in this plan"
     lines = [place, f"{part.service.name} ({part.service.engine}), {_model(part.service)}"]
     if part.template:
-        state = f"vNPU {part.vnpu_id}" if part.vnpu_id is not None else "to be carved"
+        state = f"vNPU {part.vnpu_id}" if part.vnpu_id is not None else part.note or "to be carved"
         lines.append(f"{part.template}, {gigabytes(part.memory_gb)}, {state}")
     else:
         lines.append(f"{gigabytes(part.memory_gb)} {part.note}".rstrip())

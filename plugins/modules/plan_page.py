@@ -92,8 +92,14 @@ summary:
   type: list
   elements: str
   sample: ["8 of 8 NPUs used (no placement needs fewer)", "0 GB of 512 GB memory free, 0 NPUs idle"]
+files:
+  description: The files of the plan.
+  returned: always
+  type: list
+  elements: str
+  sample: [/root/plan.html, /root/plan.svg]
 written:
-  description: The files that were written, or would be.
+  description: Those of them that were written, or would be.
   returned: always
   type: list
   elements: str
@@ -157,7 +163,8 @@ def main():
             module.fail_json(msg=f"{path}: its directory is not there or cannot be written; name another one.")
         if path and write(module, path, text):
             written.append(path)
-    module.exit_json(changed=bool(written), written=written, table=table(plan), summary=plan.summary())
+    files = [path for path in (given["html"], given["svg"]) if path]
+    module.exit_json(changed=bool(written), files=files, written=written, table=table(plan), summary=plan.summary())
 
 
 if __name__ == "__main__":

@@ -93,6 +93,13 @@ def test_a_slice_that_is_there_is_not_carved_again_and_a_strangers_is_shown():
     assert "vNPU 212, of no service in this plan" in picture(plan)
 
 
+def test_a_slice_that_the_runtime_cuts_is_not_counted_as_work():
+    placement = {"services": APPLIANCE, "reserved": {"node0": [{"service": "speech", **cut(7, "vir05_1c_16g")}]}}
+    plan = read_plan(placement, {"node0": {"chips": chips()}})
+    assert plan.nodes[0].npus[7].chips[0].parts[0].kind == "dynamic"
+    assert plan.summary()[-1] == "2 slices to carve"
+
+
 def test_boxes_are_to_the_scale_of_memory():
     plan = read_plan({"services": APPLIANCE}, {"node0": {"chips": chips()}})
     text = picture(plan)

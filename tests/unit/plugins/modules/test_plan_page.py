@@ -42,7 +42,7 @@ def call(capsys, tmp_path):
 def test_files_are_written_once(call, tmp_path):
     html, svg = tmp_path / "plan.html", tmp_path / "plan.svg"
     first = call(html=str(html), svg=str(svg), mode="0644")
-    assert first["changed"] and first["written"] == [str(html), str(svg)]
+    assert first["changed"] and first["written"] == first["files"] == [str(html), str(svg)]
     assert html.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
     assert svg.read_text(encoding="utf-8").startswith("<svg ")
     assert stat.S_IMODE(svg.stat().st_mode) == 0o644
