@@ -140,7 +140,7 @@ FAULTS: dict[str, Fault] = {
     "vm-mode": Fault("the node cuts for VMs, not for containers", [], *_npusim("vm-mode")),
     "smp-mode": Fault("a server with 910A chips works in SMP mode", [], *_npusim("smp-mode")),
     "power-cut-vnpu": Fault(
-        "the power goes while the TIMES'th next vNPU is made (labctl power-on starts the node)",
+        "the power goes while the TIMES'th next vNPU is made; the node starts again",
         [("TIMES", "1")],
         *_npusim("power-cut", "--times", selects=0),
     ),

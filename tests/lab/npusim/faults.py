@@ -119,7 +119,9 @@ def _reuse(machine: Machine, vnpu_id: int | None, name: str | None) -> None:
         chip.vnpus = sorted([*others, old], key=lambda v: v.vnpu_id)
         raise FaultError(f"no {name or 'other template'} has room in the place of vNPU {old.vnpu_id}")
     vnpu_cfg.remove(chip.phy_id, old.vnpu_id)
+    left, chip.refuse_create = chip.refuse_create, 0  # that fault is for the tool's user
     vnpu.create(machine, npu, chip, fitting[0], old.vnpu_id, None, {})
+    chip.refuse_create = left
 
 
 def clear(

@@ -323,3 +323,35 @@ def test_memory_of_a_slice_is_its_own(smi, tmp_path: Path) -> None:
         assert first(smi("set", "-t", "destroy-vnpu", "-i", "6", "-c", "0", "-v", "196"))[0] == 215
     with pytest.raises(device.DeviceNotFound):
         device.open_device(198)
+
+
+# --- the lab's names for these faults
+
+
+@pytest.mark.skipif(sys.version_info < (3, 10), reason="labctl runs on the developer's machine")
+@pytest.mark.parametrize(
+    ("name", "values", "listed"),
+    [
+        ("vnpu-create-fails", ["3", "2"], "vnpu-create --phy 3 --times 2"),
+        ("vnpu-create-fails", ["3"], "vnpu-create --phy 3 --times 0"),
+        ("vnpu-destroy-fails", ["4"], "vnpu-destroy --phy 4 --times 0"),
+        ("vnpu-late", ["7"], "vnpu-late --seconds 7"),
+        ("vnpu-held", ["100"], "vnpu-held --vnpu 100"),
+        ("vm-mode", [], "vm-mode"),
+        ("power-cut-vnpu", ["2"], "power-cut --times 2"),
+    ],
+)
+def test_labctl_makes_and_mends_them(
+    smi, capfd: pytest.CaptureFixture, name: str, values: list[str], listed: str
+) -> None:
+    from lab import faults as lab_faults
+
+    smi(*cut(0))
+    fault = lab_faults.FAULTS[name]
+    full = fault.values(values)
+    for words, expected in ((fault.make(*full), listed + "\n"), (fault.clear(*full), "")):
+        for command in words:
+            npusim(" ".join(command[1:]))
+        npusim("fault list")
+        assert capfd.readouterr().out == expected
+    assert ids() == [100]
