@@ -28,6 +28,7 @@ DVPP = ("vpc", "venc", "vdec", "jpegd", "jpege")
 COMPARED = ("aicore", "aicpu", *DVPP)
 AUTOMATIC_ID = 4294967295
 _NOT_QUERYABLE = 65535
+_DVPP_FAMILIES = ("310P", "A2")
 # MindCluster, "creating a vNPU": the range starts at phy id * 16 + 100 and has 8 ids on inference products.
 _FIRST_ID, _ID_STEP = 100, 16
 _IDS_OF = {"310P": 8}
@@ -65,16 +66,18 @@ def _size(template: Template) -> tuple:
     return (template.memory_gb, template.aicore, template.aicpu or 0, units == 0, units, template.name)
 
 
-def capacity_of(resources: dict, published: Capacity | None = None) -> Capacity:
+def capacity_of(resources: dict, published: Capacity | None = None, family: str | None = None) -> Capacity:
     """Capacity of a chip from ``resources`` of info-vnpu ({name: (free, total)}), else from the published one.
 
     What is printed outranks the table, but for the AICPU of an uncut chip: a 910B prints 6 until its first slice
-    turns SR-IOV on, and 7 from then on, so there the larger number is right.
+    turns SR-IOV on, and 7 from then on, so there the larger number is right. DVPP units are compared on 310P and A2
+    only; with another ``family`` the printed ones limit nothing.
     """
     published = published or Capacity()
     totals = {}
     for resource, (_free, total) in resources.items():
-        if resource in COMPARED or resource == "memory_gb":
+        compared = resource not in DVPP or family in (None, *_DVPP_FAMILIES)
+        if compared and (resource in COMPARED or resource == "memory_gb"):
             totals[resource] = total
     printed = {name: total for name, total in totals.items() if total is not None and total != _NOT_QUERYABLE}
     if published.aicpu and "aicpu" in printed and _uncut(resources):

@@ -98,7 +98,7 @@ def _largest_first(template) -> tuple:
 def _unknown(chip, wishes):
     """Refusals for wishes that no template of this chip can stand for."""
     if wishes and chip.unsupported:
-        yield Refusal(*chip.key, chip.unsupported, "Give the service whole NPUs instead")
+        yield Refusal(*chip.key, chip.unsupported, chip.unsupported_remedy or "Give the service whole NPUs instead")
         return
     names = ", ".join(template.name for template in chip.templates)
     for wish in wishes:

@@ -53,7 +53,7 @@ class Owned:
 class ChipState:
     """What is known of one chip before anything is changed.
 
-    ``family`` is None and ``templates`` is empty where slices are not supported; ``unsupported`` may say why.
+    ``family`` is None and ``templates`` is empty where slices are not supported; ``unsupported`` says why.
     ``free`` is what info-vnpu prints as free ({} if it prints none); ``holders`` are sentences' subjects, such as
     "process 4711 (python3)", of whoever has the whole chip.
     """
@@ -69,6 +69,7 @@ class ChipState:
     free: dict = field(default_factory=dict)
     phy_id: int | None = None
     unsupported: str | None = None
+    unsupported_remedy: str | None = None
 
     @property
     def key(self) -> tuple:
