@@ -18,6 +18,7 @@ from fractions import Fraction
 # Beyond these the answer is still a proven bound, only perhaps a weaker one.
 MAX_PATTERNS = 3000
 MAX_STATES = 4000
+MAX_HOST_STATES = 200
 
 
 def fits(need, free):
@@ -64,7 +65,8 @@ def patterns(capacity, needs):
 def linear(demand, rows, costs):
     """Maximise demand·w under rows·w <= costs and w >= 0 (costs > 0), by the simplex method with Bland's rule.
 
-    :returns: (best value, how often each row is used in the dual: the chips cut by each pattern), in fractions.
+    :returns: (best value, the weights w, how often each row is used in the dual: the chips cut by each pattern), in
+        fractions.
     """
     width = len(demand)
     table = [[Fraction(x) for x in row] + [Fraction(cost)] for row, cost in zip(rows, costs)]
@@ -91,7 +93,11 @@ def linear(demand, rows, costs):
     for c, label in enumerate(outside):
         if label >= width:
             used[label - width] = goal[c]
-    return goal[-1], used
+    weights = [Fraction(0)] * width
+    for row, label in zip(table, inside):
+        if label < width:
+            weights[label] = row[-1]
+    return goal[-1], weights, used
 
 
 def _improvable(goal):
@@ -157,7 +163,7 @@ def plan(demand, capacity, needs):
     chips = _covering(wanted, cuts)
     if chips is not None:
         return [_spread(chip, kinds, len(demand)) for chip in chips], len(chips)
-    value, used = linear(wanted, cuts, [1] * len(cuts))
+    value, _weights, used = linear(wanted, cuts, [1] * len(cuts))
     chips, rest = [], wanted
     for cut, times in zip(cuts, used):
         for _chip in range(times.numerator // times.denominator):
@@ -216,4 +222,68 @@ def _weakest(demand, families):
         ]
         if prices:
             total += count * min(prices)
+    return ceil(total)
+
+
+def chips_with_homes(movable, alone, capacity, chips, needs):
+    """A lower bound that knows that some slices must be cut on one host, and that hosts use whole chips.
+
+    Whatever weights the movable slices have, as long as no chip holds more than it costs: a host pays for the chips
+    that its own slices open, less the most that movable ones can weigh in what those leave free, and all movable ones
+    weigh what they weigh. (Chips with movable slices alone only add to it.)
+
+    :arg movable: how many slices of each kind may be cut on several hosts.
+    :arg alone: for each host, how many of each kind must be cut there.
+    :returns: NPUs of C(chips) chips each.
+    """
+    cuts = patterns(capacity, needs)
+    if not cuts:
+        return 0
+    price = Fraction(1, chips)
+    costs = [price] * len(cuts)
+    everything = [m + sum(own) for m, own in zip(movable, zip(*alone))]
+    first, second = (linear(demand, cuts, costs)[1] for demand in (movable, everything))
+    between = [(a + b) / 2 for a, b in zip(first, second)]
+    return max(_weighed(movable, alone, capacity, price, needs, weights) for weights in (first, second, between))
+
+
+def _weighed(movable, alone, capacity, price, needs, weights):
+    heaviest = {}
+    paid = {(0,) * len(needs): Fraction(0)}
+
+    def weight(counts):
+        return sum((count * w for count, w in zip(counts, weights) if count), Fraction(0))
+
+    def saved(free):
+        """The most that movable slices can weigh in what is left of a chip."""
+        if free not in heaviest:
+            heaviest[free] = max(map(weight, patterns(free, needs) or ()), default=Fraction(0))
+        return heaviest[free]
+
+    def parts(own, free, kind):
+        """Every multiset of a host's own slices that fits a chip, from this kind on, with what it leaves free."""
+        if kind == len(own):
+            yield (), free
+            return
+        for count in range(own[kind] + 1):
+            for rest, left in parts(own, free, kind + 1):
+                yield (count, *rest), left
+            if needs[kind] is None or not fits(needs[kind], free):
+                return
+            free = minus(free, needs[kind])
+
+    def pays(own):
+        if own not in paid:
+            first = next(kind for kind, count in enumerate(own) if count)
+            paid[own] = min(
+                price - saved(left) + pays(minus(own, part)) for part, left in parts(own, capacity, 0) if part[first]
+            )
+        return paid[own]
+
+    total = weight(movable)
+    for own in alone:
+        states = 1
+        for count in own:
+            states *= count + 1
+        total += pays(tuple(own)) if states <= MAX_HOST_STATES else weight(own)
     return ceil(total)

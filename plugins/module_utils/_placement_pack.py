@@ -12,10 +12,13 @@ from __future__ import annotations
 import itertools
 from collections import namedtuple
 
-from ._placement_bound import fits, minus, npus_at_least, plan
+from ._placement_bound import chips_with_homes, fits, minus, npus_at_least, plan
 
 # How many slices may be asked to move before an item counts as one that has no room.
 MAX_MOVES = 100
+# How often an NPU is tried to be emptied into others: so often up to so many items, a tenth beyond.
+MAX_TRIALS = 200
+FEW_ITEMS = 200
 
 # Chips that are alike: a name for people, and what an empty one has of each resource.
 Family = namedtuple("Family", ("name", "capacity"))
@@ -76,6 +79,10 @@ class _State:
         self.by_npu = {}
         for slot in slots:
             self.by_npu.setdefault((slot.host, slot.npu), []).append(slot)
+        self.at = {slot.key(): slot for slot in slots}
+        self.by_host = {}
+        for slot in slots:
+            self.by_host.setdefault(slot.host, []).append(slot)
         self.closed = {}
         for host, npu in self.by_npu:
             self.closed.setdefault(host, []).append(npu)
@@ -147,6 +154,13 @@ class _State:
                     break
         return best and best[1]
 
+    def take(self, item):
+        """Take an item away from where it is."""
+        slot = self.at[self.where.pop(item.name)]
+        self.unshelve(slot)
+        self.free[slot.key()] = _plus(self.free[slot.key()], item.needs[slot.family])
+        self.shelve(slot)
+
     def takes(self, item, slot):
         return fits(item.needs[slot.family], self.free[slot.key()])
 
@@ -164,11 +178,16 @@ def pack(items, slots, opened=(), at_least=0):
     for strategy in (_by_plan, *map(_by_size, _ORDERS)):
         state = _State(slots, opened)
         lost = [item for item in strategy(state, items) if not _make_room(state, item, items)]
+        if not lost and len(items) <= FEW_ITEMS:
+            state = _fewer(state, items, opened, at_least)
         if best is None or (len(lost), state.used()) < (len(best[1]), best[0].used()):
             best = (state, lost)
         if not best[1] and best[0].used() <= at_least:
             break
-    return dict(best[0].where), best[1]
+    state, lost = best
+    if not lost and len(items) > FEW_ITEMS:
+        state = _fewer(state, items, opened, at_least)
+    return dict(state.where), lost
 
 
 def _bulk(item):
@@ -259,9 +278,12 @@ def _make_room(state, item, items):
 
     :returns: whether it worked; nothing is moved when it did not.
     """
+    slot = state.best_open(item)
+    if slot is not None:
+        state.put(item, slot)
+        return True
     by_name = {other.name: other for other in items if other.npu is None}
     holds = {}
-    slots = {slot.key(): slot for slot in state.slots}
     for name, key in state.where.items():
         if name in by_name:
             holds.setdefault(key, []).append(name)
@@ -269,36 +291,71 @@ def _make_room(state, item, items):
     queue = [(item, ())]
     for wanting, moves in itertools.islice(queue, MAX_MOVES):
         passed = [slot for _item, slot in moves]
-        for slot in state.slots:
+        for slot in (s for host in wanting.hosts for s in state.by_host.get(host, ())):
             if slot in passed or not wanting.may_use(slot):
                 continue
             for name in holds.get(slot.key(), ()):
                 other = by_name[name]
                 if name in tried:
                     continue
-                freed = tuple(a + b for a, b in zip(state.free[slot.key()], other.needs[slot.family]))
+                freed = _plus(state.free[slot.key()], other.needs[slot.family])
                 if not fits(wanting.needs[slot.family], freed):
                     continue
                 tried.add(name)
                 chain = (*moves, (wanting, slot))
-                apart = (s for s in state.slots if s is not slot and s not in passed)
-                home = next((s for s in apart if other.may_use(s) and state.takes(other, s)), None)
+                home = _home(state, other, [*passed, slot])
                 if home is not None:
-                    _shift(state, (*chain, (other, home)), slots)
+                    _shift(state, (*chain, (other, home)))
                     return True
                 queue.append((other, chain))
     return False
 
 
-def _shift(state, chain, slots):
+def _plus(free, need):
+    return tuple(f + n for f, n in zip(free, need))
+
+
+def _home(state, item, but):
+    """A chip with room for the item that is none of these."""
+    if state.best_open(item) is None and state.best_closed(item) is None:
+        return None
+    slots = (s for host in item.hosts for s in state.by_host.get(host, ()) if s not in but)
+    return next((s for s in slots if item.may_use(s) and state.takes(item, s)), None)
+
+
+def _shift(state, chain):
     """Carry out a chain of moves, the last one first, so that each finds its place free."""
     for item, slot in reversed(chain):
-        old = state.where.pop(item.name, None)
-        if old is not None:
-            state.unshelve(slots[old])
-            state.free[old] = tuple(a + b for a, b in zip(state.free[old], item.needs[slots[old].family]))
-            state.shelve(slots[old])
+        if item.name in state.where:
+            state.take(item)
         state.put(item, slot)
+
+
+def _fewer(state, items, opened, at_least):
+    """Empty one NPU after the other into the rest, as long as that works."""
+    by_name = {item.name: item for item in items}
+    left = MAX_TRIALS if len(items) <= FEW_ITEMS else MAX_TRIALS // 10
+    while state.used() > at_least and left:
+        on = {}
+        for name, key in state.where.items():
+            on.setdefault(key[:2], []).append(by_name[name])
+        victims = [npu for npu in on if npu not in opened and all(item.npu is None for item in on[npu])]
+        victims.sort(key=lambda npu: (sum(sum(_bulk(item)) for item in on[npu]), npu))
+        for victim in victims:
+            left -= 1
+            trial = _State([s for s in state.slots if (s.host, s.npu) in on and (s.host, s.npu) != victim], opened)
+            for name, key in state.where.items():
+                if key[:2] != victim:
+                    trial.put(by_name[name], trial.at[key])
+            homeless = sorted(on[victim], key=lambda item: (_freedom(item), _ORDERS[0](item)))
+            if all(_make_room(trial, item, items) for item in homeless):
+                state = trial
+                break
+            if not left:
+                return state
+        else:
+            return state
+    return state
 
 
 def least(items, slots):
@@ -332,23 +389,49 @@ def least(items, slots):
         for item, known in members:
             if len(known) == 1:
                 alone.setdefault(known[0], []).append(item)
-        apart = sum(_least_of(own, [families[host]]) for host, own in alone.items())
+        movable = [item for item, known in members if len(known) > 1]
         hosts = {host for _item, known in members for host in known}
-        total += max(apart, _least_of([item for item, _known in members], [families[host] for host in sorted(hosts)]))
+        apart = sum(_least_of(own, [families[host]]) for host, own in alone.items())
+        together = _least_of([item for item, _known in members], [families[host] for host in sorted(hosts)])
+        total += max(apart, together, _at_home(movable, alone, [families[host] for host in sorted(hosts)]))
     return total
 
 
-def _least_of(items, of_hosts):
+def _chips_of(of_hosts):
+    """{family: how many chips an NPU has}, the most that any has."""
     chips = {}
     for families in of_hosts:
         for family, npus in families.items():
             chips[family] = max(chips.get(family, 0), max(len(found) for found in npus.values()))
-    kinds = sorted({item.kind for item in items})
+    return chips
+
+
+def _demand(items, kinds):
     demand = [0] * len(kinds)
     for item in items:
         demand[kinds.index(item.kind)] += 1
+    return tuple(demand)
+
+
+def _at_home(movable, alone, of_hosts):
+    """The bound for slices of which some have one host and others may move, where all chips are alike."""
+    chips = _chips_of(of_hosts)
+    if len(chips) != 1 or not movable or not alone:
+        return 0
+    ((family, count),) = chips.items()
+    kinds = sorted({item.kind for items in (movable, *alone.values()) for item in items})
+    needs = [dict(kind).get(family) for kind in kinds]
+    if any(need is None or not fits(need, family.capacity) for need in needs):
+        return 0
+    homes = [_demand(own, kinds) for own in alone.values()]
+    return chips_with_homes(_demand(movable, kinds), homes, family.capacity, count, needs)
+
+
+def _least_of(items, of_hosts):
+    kinds = sorted({item.kind for item in items})
     table = [
-        (family.capacity, count, [dict(kind).get(family) for kind in kinds]) for family, count in sorted(chips.items())
+        (family.capacity, count, [dict(kind).get(family) for kind in kinds])
+        for family, count in sorted(_chips_of(of_hosts).items())
     ]
     named = len({(item.hosts, item.npu) for item in items if item.npu is not None})
-    return max(named, npus_at_least(demand, table))
+    return max(named, npus_at_least(_demand(items, kinds), table))

@@ -109,8 +109,11 @@ class SlicePlanner:
         self.refuse = refuse
         self.chips = {}
         self.why_not = {}
+        self.kinds = {}  # host -> one chip of each family there
+        self.choices = {}  # (family, wish) -> Template
         for host, node in nodes.items():
             self.chips[host], self.why_not[host] = cuttable(node)
+            self.kinds[host] = list({chip.family: chip for chip in self.chips[host].values()}.values())
         self.wanted = {}  # service -> {host: {family: Template}}
         self.sizes = {}  # service -> what sizing found
         self.bound = 0
@@ -140,12 +143,9 @@ class SlicePlanner:
             if "memory_gb" in wish and memory is None:
                 return None
             found = {}
-            for chip in self.chips[host].values():
-                if "template" in wish:
-                    template = chip.templates.get(wish["template"])
-                else:
-                    template = choose(memory, chip.templates.values())
-                if template is not None and fits(need_of(template), chip.family.capacity):
+            for chip in self.kinds[host]:
+                template = self.choice(chip, wish.get("template", memory))
+                if template is not None:
                     found[chip.family] = template
             if found and not (wish.get("dynamic") and self.static_only(host)):
                 by_host[host] = found
@@ -158,6 +158,16 @@ class SlicePlanner:
         self.wanted[name] = by_host
         needs = {family: need_of(template) for found in by_host.values() for family, template in found.items()}
         return Item(name, needs, by_host, wish.get("npu_id"), wish.get("chip_id"))
+
+    def choice(self, chip, wish):
+        """The template for a name, or for a number of GB; None where the chip has none. Hundreds ask the same."""
+        key = (chip.family, wish)
+        if key not in self.choices:
+            by_name = isinstance(wish, str)
+            template = chip.templates.get(wish) if by_name else choose(wish, chip.templates.values())
+            possible = template is not None and fits(need_of(template), chip.family.capacity)
+            self.choices[key] = template if possible else None
+        return self.choices[key]
 
     def memory(self, service, host):
         wish = service["vnpu"]["memory_gb"]
