@@ -58,7 +58,7 @@ def placed_slices(standing):
     for host, result in standing.items():
         for piece in result.get("slices", []):
             if piece["owned"] and piece["service"]:
-                cut = {key: piece[key] for key in ("npu_id", "chip_id", "template")}
+                cut = {key: piece[key] for key in ("npu_id", "chip_id", "template", "vnpu_id")}
                 placed.append({"name": piece["service"], "nodes": {host: {"npu_ids": [piece["npu_id"]], "slice": cut}}})
     return placed
 

@@ -11,6 +11,7 @@ This module util is PRIVATE to the collection. It can have breaking changes at a
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from html import escape
 
@@ -95,7 +96,10 @@ class Node:
 
 @dataclass
 class Plan:
-    """``bound`` is the number of NPUs below which no placement can go, or None where nobody worked it out."""
+    """``bound`` is the number of NPUs below which no placement can go, or None where nobody worked it out.
+
+    ``superfluous`` counts slices that were carved for a service and that no service gets any more.
+    """
 
     title: str
     nodes: list
@@ -104,6 +108,7 @@ class Plan:
     used: int
     bound: int | None
     optimal: bool
+    superfluous: int = 0
 
     @property
     def memory_gb(self):
@@ -131,6 +136,8 @@ class Plan:
         )
         if carve:
             said.append(f"{carve} slice{'s' if carve > 1 else ''} to carve")
+        if self.superfluous:
+            said.append(f"{self.superfluous} slice{'s' if self.superfluous > 1 else ''} to take away")
         return said
 
 
@@ -175,7 +182,12 @@ def _lay(node, given, service, placed, host):
     if cut:
         chip = chips[cut["npu_id"], cut.get("chip_id") or 0]
         found = given["carved"].get((cut["npu_id"], cut.get("chip_id") or 0), [])
-        there = next((vnpu for vnpu in found if vnpu.get("template") == cut["template"]), None)
+        # Of equal slices the one that was carved for this service.
+        own = given["ids"].get(service.name)
+        right = sorted(
+            (vnpu for vnpu in found if vnpu["template"] == cut["template"]), key=lambda v: v["vnpu_id"] != own
+        )
+        there = right[0] if right else None
         if there:
             found.remove(there)
         memory = template_gb(cut["template"], given["templates"], chip.name, chip.memory_gb)
@@ -191,6 +203,16 @@ def _lay(node, given, service, placed, host):
             chip.parts.append(Part(SHARE, share["memory_gb"], service, note=f"{share['aicore']}/10 of AICore"))
         else:
             chip.parts.append(Part(WHOLE, chip.memory_gb, service))
+
+
+def _earlier(placed):
+    """How many slices of each (host, NPU, chip, template) were carved for services."""
+    return Counter(
+        (host, part["slice"]["npu_id"], part["slice"].get("chip_id") or 0, part["slice"]["template"])
+        for service in placed
+        for host, part in service["nodes"].items()
+        if part.get("slice")
+    )
 
 
 def _where(placed, host):
@@ -221,7 +243,7 @@ def read_plan(placement, nodes, title="NPU plan"):
     """Lay a placement over the chips of the nodes.
 
     :arg placement: what M(npu_placement) returns; of it C(services), C(reserved), C(problems),
-        C(lower_bound) and C(optimal).
+        C(lower_bound) and C(optimal); beside them C(placed) as M(npu_placement) was given it.
     :arg nodes: {host: {"chips": [...], "vnpus": [...], "templates": [...]}} as returned by M(npu_info); the last two
         may be missing.
     :returns: a Plan.
@@ -235,6 +257,11 @@ def read_plan(placement, nodes, title="NPU plan"):
         name: {
             "carved": _carved(given.get("vnpus")),
             "templates": given.get("templates") or [],
+            "ids": {
+                service["name"]: service["nodes"][name]["slice"].get("vnpu_id")
+                for service in placement.get("placed") or []
+                if "slice" in service["nodes"].get(name, {})
+            },
             "reserved": {piece["service"] for piece in reserved.get(name, [])},
         }
         for name, given in nodes.items()
@@ -246,18 +273,26 @@ def read_plan(placement, nodes, title="NPU plan"):
         for host in placed["nodes"]:
             _lay(drawn[host], known[host], label, placed, host)
         shown.append(Service(*[*label.__dict__.values()][:-1], memory_gb=_service_gb(placed, drawn)))
+    superfluous = 0
+    ours = _earlier(placement.get("placed") or [])
     for name, node in drawn.items():
         for npu in node.npus:
             for chip in npu.chips:
-                for vnpu in known[name]["carved"].get((npu.npu_id, chip.chip_id or 0), []):
-                    template = vnpu.get("template") or "vNPU"
+                place = (npu.npu_id, chip.chip_id or 0)
+                staying = Counter(part.template for part in chip.parts if part.vnpu_id is not None)
+                for vnpu in known[name]["carved"].get(place, []):
+                    template = vnpu["template"]
+                    if ours[(name, *place, template)] > staying[template]:
+                        ours[(name, *place, template)] -= 1
+                        superfluous += 1
+                        continue
                     memory = template_gb(template, known[name]["templates"], chip.name, chip.memory_gb)
                     chip.parts.append(Part(STRANGER, memory, None, template, vnpu.get("vnpu_id")))
     used = {(host, npu) for placed in services for host, part in placed["nodes"].items() for npu in part["npu_ids"]}
     bound = placement.get("lower_bound")
     problems = [problem["sentence"] for problem in placement.get("problems") or []]
     optimal = bool(placement.get("optimal", bound is not None and len(used) <= bound))
-    return Plan(title, list(drawn.values()), shown, problems, len(used), bound, optimal)
+    return Plan(title, list(drawn.values()), shown, problems, len(used), bound, optimal, superfluous)
 
 
 COLUMNS = ("#", "SERVICE", "ENGINE", "MODEL", "PLACE", "MEMORY", "ENDPOINT")

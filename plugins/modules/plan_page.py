@@ -17,7 +17,10 @@ description:
   - vNPUs that are there and belong to no service of the plan are drawn as well, hatched.
 options:
   placement:
-    description: What M(npuops.ascend.npu_placement) returned.
+    description:
+      - What M(npuops.ascend.npu_placement) returned.
+      - With its option C(placed) beside that, slices in there that no service gets any more are counted as to be taken
+        away, instead of drawn as somebody else's.
     type: dict
     required: true
   nodes:

@@ -27,6 +27,11 @@ def test_what_is_ours_and_a_services_was_placed():
     assert placed_slices(standing) == [
         {
             "name": "embedding",
-            "nodes": {"a": {"npu_ids": [6], "slice": {"npu_id": 6, "chip_id": 0, "template": "vir05_1c_16g"}}},
+            "nodes": {
+                "a": {
+                    "npu_ids": [6],
+                    "slice": {"npu_id": 6, "chip_id": 0, "template": "vir05_1c_16g", "vnpu_id": 196},
+                }
+            },
         }
     ]

@@ -93,6 +93,27 @@ def test_a_slice_that_is_there_is_not_carved_again_and_a_strangers_is_shown():
     assert "vNPU 212, of no service in this plan" in picture(plan)
 
 
+def test_of_equal_slices_a_service_has_the_one_that_was_carved_for_it():
+    rows = [{"vnpu_id": number, "template": "vir10_3c_32g"} for number in (196, 197)]
+    carved = [service("reranker", ["node0"], cut={**cut(6, "vir10_3c_32g"), "vnpu_id": 196})]
+    carved += [service("embedding", ["node0"], cut={**cut(6, "vir10_3c_32g"), "vnpu_id": 197})]
+    nodes = {"node0": {"chips": chips(), "vnpus": [{"npu_id": 6, "chip_id": 0, "vnpus": rows}]}}
+    plan = read_plan({"services": APPLIANCE, "placed": carved}, nodes)
+    parts = plan.nodes[0].npus[6].chips[0].parts
+    assert {part.service.name: part.vnpu_id for part in parts} == {"embedding": 197, "reranker": 196}
+
+
+def test_a_slice_of_ours_that_no_service_gets_is_to_be_taken_away():
+    rows = [{"vnpu_id": 212 + number, "template": "vir05_1c_16g"} for number in range(3)]
+    found = [{"npu_id": 7, "chip_id": 0, "vnpus": rows}]
+    carved = [service(name, ["node0"], cut=cut(7, "vir05_1c_16g")) for name in ("speech", "gone")]
+    placement = {"services": APPLIANCE, "placed": carved}
+    plan = read_plan(placement, {"node0": {"chips": chips(), "vnpus": found}})
+    parts = plan.nodes[0].npus[7].chips[0].parts
+    assert [(part.kind, part.vnpu_id) for part in parts] == [("slice", 212), ("stranger", 214)]
+    assert plan.summary()[-1] == "1 slice to take away"
+
+
 def test_a_slice_that_the_runtime_cuts_is_not_counted_as_work():
     placement = {"services": APPLIANCE, "reserved": {"node0": [{"service": "speech", **cut(7, "vir05_1c_16g")}]}}
     plan = read_plan(placement, {"node0": {"chips": chips()}})
