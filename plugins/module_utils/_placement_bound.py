@@ -234,22 +234,25 @@ def chips_with_homes(movable, alone, capacity, chips, needs):
 
     :arg movable: how many slices of each kind may be cut on several hosts.
     :arg alone: for each host, how many of each kind must be cut there.
-    :returns: NPUs of C(chips) chips each.
+    :returns: (NPUs of C(chips) chips each, the weights that prove it, for each host how its own slices share chips so
+        that it pays least: a list of counts, one for each chip; None where there are too many cases).
     """
     cuts = patterns(capacity, needs)
     if not cuts:
-        return 0
+        return 0, [], [None] * len(alone)
     price = Fraction(1, chips)
     costs = [price] * len(cuts)
     everything = [m + sum(own) for m, own in zip(movable, zip(*alone))]
     first, second = (linear(demand, cuts, costs)[1] for demand in (movable, everything))
     between = [(a + b) / 2 for a, b in zip(first, second)]
-    return max(_weighed(movable, alone, capacity, price, needs, weights) for weights in (first, second, between))
+    tries = [_weighed(movable, alone, capacity, price, needs, weights) for weights in (first, second, between)]
+    total, weights, shares = max(tries, key=lambda found: found[0])
+    return ceil(total), weights, shares
 
 
 def _weighed(movable, alone, capacity, price, needs, weights):
     heaviest = {}
-    paid = {(0,) * len(needs): Fraction(0)}
+    paid = {(0,) * len(needs): (Fraction(0), 0, None)}
 
     def weight(counts):
         return sum((count * w for count, w in zip(counts, weights) if count), Fraction(0))
@@ -273,17 +276,30 @@ def _weighed(movable, alone, capacity, price, needs, weights):
             free = minus(free, needs[kind])
 
     def pays(own):
+        """(price, chips, first chip) of the cheapest way to share chips, by as few of them as that allows."""
         if own not in paid:
             first = next(kind for kind, count in enumerate(own) if count)
-            paid[own] = min(
-                price - saved(left) + pays(minus(own, part)) for part, left in parts(own, capacity, 0) if part[first]
-            )
+            ways = []
+            for part, left in parts(own, capacity, 0):
+                if part[first]:
+                    rest = pays(minus(own, part))
+                    ways.append((price - saved(left) + rest[0], 1 + rest[1], part))
+            paid[own] = min(ways)
         return paid[own]
 
-    total = weight(movable)
-    for own in alone:
+    total, shares = weight(movable), []
+    for own in map(tuple, alone):
         states = 1
         for count in own:
             states *= count + 1
-        total += pays(tuple(own)) if states <= MAX_HOST_STATES else weight(own)
-    return ceil(total)
+        if states > MAX_HOST_STATES:
+            total += weight(own)
+            shares.append(None)
+            continue
+        total += pays(own)[0]
+        shares.append([])
+        while any(own):
+            part = pays(own)[2]
+            shares[-1].append(part)
+            own = minus(own, part)
+    return total, weights, shares

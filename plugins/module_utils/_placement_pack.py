@@ -12,8 +12,11 @@ from __future__ import annotations
 import itertools
 from collections import namedtuple
 
-from ._placement_bound import chips_with_homes, fits, minus, npus_at_least, plan
+from ._placement_bound import fits, minus, patterns, plan
+from ._placement_groups import Group, at_home, groups, least
 
+# How often the weights of a group are computed anew while its hosts are cut one after the other.
+PRICES = 8
 # How many slices may be asked to move before an item counts as one that has no room.
 MAX_MOVES = 100
 # How often an NPU is tried to be emptied into others: so often up to so many items, a tenth beyond.
@@ -165,29 +168,44 @@ class _State:
         return fits(item.needs[slot.family], self.free[slot.key()])
 
 
-def pack(items, slots, opened=(), at_least=0):
-    """Place every item that can be placed.
+def pack(items, slots, kept=(), opened=()):
+    """Place every item that can be placed, each group of hosts that no item connects for itself.
 
     :arg items: Items in the order of the input.
     :arg slots: Slots; C(free) already lessened by all that stands there.
-    :arg opened: (host, NPU ID) of NPUs that are used already.
-    :arg at_least: a proven lower bound of all NPUs used; when it is met, nothing better is looked for.
-    :returns: ({item name: slot key}, [items that found no room]).
+    :arg kept: Items that stand there already, for the bound only.
+    :arg opened: (host, NPU ID) of the NPUs they stand on.
+    :returns: ({item name: slot key}, [items that found no room], proven lower bound of NPUs for items and kept ones,
+        were all NPUs empty).
     """
+    standing = {item.name for item in kept}
+    where, bound = {}, 0
+    for group in groups([*items, *kept], slots):
+        members = group.members()
+        at_least = least(group)
+        bound += at_least
+        here = [slot for slot in slots if slot.host in group.families]
+        used = {npu for npu in opened if npu[0] in group.families}
+        where.update(_pack([item for item in members if item.name not in standing], here, used, at_least))
+    return where, [item for item in items if item.name not in where], bound
+
+
+def _pack(items, slots, opened, at_least):
+    """The best of several ways; nothing better is looked for once the bound is met."""
     best = None
-    for strategy in (_by_plan, *map(_by_size, _ORDERS)):
+    for strategy in (_by_plan, _by_price, *map(_by_size, _ORDERS)):
         state = _State(slots, opened)
         lost = [item for item in strategy(state, items) if not _make_room(state, item, items)]
         if not lost and len(items) <= FEW_ITEMS:
             state = _fewer(state, items, opened, at_least)
-        if best is None or (len(lost), state.used()) < (len(best[1]), best[0].used()):
-            best = (state, lost)
-        if not best[1] and best[0].used() <= at_least:
+        if best is None or (len(lost), state.used()) < best[:2]:
+            best = (len(lost), state.used(), state)
+        if not lost and state.used() <= at_least:
             break
-    state, lost = best
+    lost, _used, state = best
     if not lost and len(items) > FEW_ITEMS:
         state = _fewer(state, items, opened, at_least)
-    return dict(state.where), lost
+    return state.where
 
 
 def _bulk(item):
@@ -243,6 +261,57 @@ def _by_plan(state, items):
             left = _cut(state, left)
         lost += _fill(state, left)
     return lost
+
+
+def _by_price(state, items):
+    """Let the slices that have one host share chips as the proof of the bound has it, fill up with the heaviest others.
+
+    Fewest chips for each host alone may leave nothing that others can use; the weights know what others need.
+    """
+    done = set()
+    for group in groups([item for item in items if item.npu is None], state.slots):
+        movable, alone = list(group.movable), dict(group.alone)
+        # What is left over changes what the rest should leave free, so the price is asked again on the way.
+        step = max(1, len(alone) // PRICES)
+        while alone and movable:
+            homes = at_home(Group(movable, alone, group.families))
+            if homes is None:
+                break
+            for host in list(alone)[:step]:
+                _share(state, list(alone.pop(host)), homes.shares[host], movable, homes, done)
+    return _by_plan(state, [item for item in items if item.name not in done])
+
+
+def _share(state, own, shares, movable, homes, done):
+    """Cut a host's own slices as planned, and fill each chip up."""
+    for part in shares or ():
+        slot = None
+        for kind, count in zip(homes.kinds, part):
+            for item in [item for item in own if item.kind == kind][:count]:
+                if slot is None:
+                    slot = state.best_closed(item)
+                if slot is None or not state.takes(item, slot):
+                    break
+                state.put(item, slot)
+                own.remove(item)
+                done.add(item.name)
+        if slot is not None:
+            _fill_up(state, slot, movable, homes, done)
+
+
+def _fill_up(state, slot, movable, homes, done):
+    """Put the heaviest set of movable items into what is left of a chip."""
+    here = [[item for item in movable if item.kind == kind and item.may_use(slot)] for kind in homes.kinds]
+    free = state.free[slot.key()]
+    sets = patterns(free, [need if there else None for need, there in zip(homes.needs, here)]) or ()
+    sets = [tuple(min(count, len(there)) for count, there in zip(counts, here)) for counts in sets]
+    # Of equally heavy sets the one of few large slices: small ones still find a place later.
+    best = max(sets, key=lambda counts: (sum(c * w for c, w in zip(counts, homes.weights)), -sum(counts)), default=())
+    for there, count in zip(here, best):
+        for item in there[:count]:
+            state.put(item, slot)
+            movable.remove(item)
+            done.add(item.name)
 
 
 def _cut(state, items):
@@ -358,80 +427,4 @@ def _fewer(state, items, opened, at_least):
     return state
 
 
-def least(items, slots):
-    """How few NPUs the items need at the least, on empty NPUs, whoever packs them: a proven lower bound.
-
-    It is the sum over the groups of hosts that no item connects. Items that fit no slot are not counted.
-    """
-    parent = {slot.host: slot.host for slot in slots}
-
-    def root(host):
-        while parent[host] != host:
-            parent[host] = parent[parent[host]]
-            host = parent[host]
-        return host
-
-    for item in items:
-        known = [host for host in item.hosts if host in parent]
-        for host in known[1:]:
-            parent[root(host)] = root(known[0])
-    groups = {}
-    families = {}
-    for slot in slots:
-        families.setdefault(slot.host, {}).setdefault(slot.family, {}).setdefault(slot.npu, set()).add(slot.chip)
-    for item in items:
-        known = [host for host in item.hosts if host in parent]
-        if known:
-            groups.setdefault(root(known[0]), []).append((item, known))
-    total = 0
-    for members in groups.values():
-        alone = {}
-        for item, known in members:
-            if len(known) == 1:
-                alone.setdefault(known[0], []).append(item)
-        movable = [item for item, known in members if len(known) > 1]
-        hosts = {host for _item, known in members for host in known}
-        apart = sum(_least_of(own, [families[host]]) for host, own in alone.items())
-        together = _least_of([item for item, _known in members], [families[host] for host in sorted(hosts)])
-        total += max(apart, together, _at_home(movable, alone, [families[host] for host in sorted(hosts)]))
-    return total
-
-
-def _chips_of(of_hosts):
-    """{family: how many chips an NPU has}, the most that any has."""
-    chips = {}
-    for families in of_hosts:
-        for family, npus in families.items():
-            chips[family] = max(chips.get(family, 0), max(len(found) for found in npus.values()))
-    return chips
-
-
-def _demand(items, kinds):
-    demand = [0] * len(kinds)
-    for item in items:
-        demand[kinds.index(item.kind)] += 1
-    return tuple(demand)
-
-
-def _at_home(movable, alone, of_hosts):
-    """The bound for slices of which some have one host and others may move, where all chips are alike."""
-    chips = _chips_of(of_hosts)
-    if len(chips) != 1 or not movable or not alone:
-        return 0
-    ((family, count),) = chips.items()
-    kinds = sorted({item.kind for items in (movable, *alone.values()) for item in items})
-    needs = [dict(kind).get(family) for kind in kinds]
-    if any(need is None or not fits(need, family.capacity) for need in needs):
-        return 0
-    homes = [_demand(own, kinds) for own in alone.values()]
-    return chips_with_homes(_demand(movable, kinds), homes, family.capacity, count, needs)
-
-
-def _least_of(items, of_hosts):
-    kinds = sorted({item.kind for item in items})
-    table = [
-        (family.capacity, count, [dict(kind).get(family) for kind in kinds])
-        for family, count in sorted(_chips_of(of_hosts).items())
-    ]
-    named = len({(item.hosts, item.npu) for item in items if item.npu is not None})
-    return max(named, npus_at_least(_demand(items, kinds), table))
+__all__ = ["Family", "Item", "Slot", "pack"]

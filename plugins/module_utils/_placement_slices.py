@@ -17,7 +17,7 @@ from collections import Counter
 from ._npu_model import family as chip_family
 from ._placement_bound import fits, minus
 from ._placement_nodes import memory_total_mb
-from ._placement_pack import Family, Item, Slot, least, pack
+from ._placement_pack import Family, Item, Slot, pack
 from ._sizing import estimate
 from ._vnpu import COMPARED, Capacity, Template, capacity_of, choose, template_set
 
@@ -283,11 +283,10 @@ class SlicePlanner:
             and not (dynamic and key[:2] in self.strange)
         ]
         items = [item for _service, item in entries]
-        kept = {self.chosen[item.name][:2] for item in items if item.name in self.chosen}
+        kept = [item for item in items if item.name in self.chosen]
         rest = [item for item in items if item.name not in self.chosen]
-        bound = least(items, slots)
+        where, lost, bound = pack(rest, slots, kept, {self.chosen[item.name][:2] for item in kept})
         self.bound += bound
-        where, lost = pack(rest, slots, kept, at_least=bound)
         for item in rest:
             if item.name in where:
                 host, npu, chip_id = where[item.name]

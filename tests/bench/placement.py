@@ -175,7 +175,8 @@ def small(args):
         print("ortools is not installed (requirements-bench.txt): small instances are not compared")
         return
     print(
-        f"{args.small} small instances of each kind against CP-SAT of OR-tools {ortools.__version__}, {args.limit} s each"
+        f"{args.small} small instances of each kind against CP-SAT of OR-tools {ortools.__version__}, "
+        f"{args.limit:g} s each"
     )
     for family, kind in FAMILIES.items():
         for hosts_count, pooled in ((1, False), (3, False), (3, True)):
@@ -207,8 +208,8 @@ def small(args):
             kinds = "pools" if pooled else "one host each"
             total = args.small - unproven
             print(
-                f"  {family:9} {hosts_count} node(s), {kinds:13}: as few NPUs {same}, {more} NPUs too many in all, bound "
-                f"tight {bounds}, feasible but not placed {missed}, of {total} proven; "
+                f"  {family:9} {hosts_count} node(s), {kinds:13}: as few NPUs {same}, {more} NPUs too many in all, "
+                f"bound tight {bounds}, feasible but not placed {missed}, of {total} proven; "
                 f"CP-SAT takes {theirs / ours:.0f} times as long"
             )
 
