@@ -82,10 +82,11 @@ def linear(demand, rows, costs):
         factor = table[pivot][col]
         table[pivot] = [x / factor for x in table[pivot]]
         table[pivot][col] = 1 / factor
+        filled = [(c, x) for c, x in enumerate(table[pivot]) if x]
         for row in [*table[:pivot], *table[pivot + 1 :], goal]:
             times = row[col]
             if times:
-                for c, x in enumerate(table[pivot]):
+                for c, x in filled:
                     row[c] -= times * x
                 row[col] = -times / factor
         outside[col], inside[pivot] = inside[pivot], outside[col]
@@ -225,7 +226,7 @@ def _weakest(demand, families):
     return ceil(total)
 
 
-def chips_with_homes(movable, alone, capacity, chips, needs):
+def chips_with_homes(movable, alone, capacity, chips, needs, quick=False):
     """A lower bound that knows that some slices must be cut on one host, and that hosts use whole chips.
 
     Whatever weights the movable slices have, as long as no chip holds more than it costs: a host pays for the chips
@@ -234,6 +235,7 @@ def chips_with_homes(movable, alone, capacity, chips, needs):
 
     :arg movable: how many slices of each kind may be cut on several hosts.
     :arg alone: for each host, how many of each kind must be cut there.
+    :arg quick: try the weights of all slices together only, not also those of the movable ones.
     :returns: (NPUs of C(chips) chips each, the weights that prove it, for each host how its own slices share chips so
         that it pays least: a list of counts, one for each chip; None where there are too many cases).
     """
@@ -243,9 +245,11 @@ def chips_with_homes(movable, alone, capacity, chips, needs):
     price = Fraction(1, chips)
     costs = [price] * len(cuts)
     everything = [m + sum(own) for m, own in zip(movable, zip(*alone))]
-    first, second = (linear(demand, cuts, costs)[1] for demand in (movable, everything))
-    between = [(a + b) / 2 for a, b in zip(first, second)]
-    tries = [_weighed(movable, alone, capacity, price, needs, weights) for weights in (first, second, between)]
+    sets = [linear(everything, cuts, costs)[1]]
+    if not quick:
+        sets.append(linear(movable, cuts, costs)[1])
+        sets.append([(a + b) / 2 for a, b in zip(*sets)])
+    tries = [_weighed(movable, alone, capacity, price, needs, weights) for weights in sets]
     total, weights, shares = max(tries, key=lambda found: found[0])
     return ceil(total), weights, shares
 

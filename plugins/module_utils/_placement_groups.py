@@ -93,7 +93,7 @@ def _demand(items, kinds):
     return tuple(demand)
 
 
-def at_home(group):
+def at_home(group, quick=False):
     """How the slices that have one host best share chips when others may move, where all chips are alike.
 
     :returns: Homes, or None for a group of another form.
@@ -107,7 +107,9 @@ def at_home(group):
     if any(need is None or not fits(need, family.capacity) for need in needs):
         return None
     homes = [_demand(own, kinds) for own in group.alone.values()]
-    found, weights, shares = chips_with_homes(_demand(group.movable, kinds), homes, family.capacity, count, needs)
+    found, weights, shares = chips_with_homes(
+        _demand(group.movable, kinds), homes, family.capacity, count, needs, quick
+    )
     return Homes(found, kinds, needs, weights, dict(zip(group.alone, shares)))
 
 

@@ -16,7 +16,7 @@ from ._placement_bound import fits, minus, patterns, plan
 from ._placement_groups import Group, at_home, groups, least
 
 # How often the weights of a group are computed anew while its hosts are cut one after the other.
-PRICES = 8
+PRICES = 16
 # How many slices may be asked to move before an item counts as one that has no room.
 MAX_MOVES = 100
 # How often an NPU is tried to be emptied into others: so often up to so many items, a tenth beyond.
@@ -274,7 +274,7 @@ def _by_price(state, items):
         # What is left over changes what the rest should leave free, so the price is asked again on the way.
         step = max(1, len(alone) // PRICES)
         while alone and movable:
-            homes = at_home(Group(movable, alone, group.families))
+            homes = at_home(Group(movable, alone, group.families), quick=True)
             if homes is None:
                 break
             for host in list(alone)[:step]:
