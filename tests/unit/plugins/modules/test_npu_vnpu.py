@@ -101,7 +101,7 @@ def machine(tmp_path, monkeypatch, capsys):
         for module in (npu_vnpu, npu_info):
             monkeypatch.setattr(module, "DEV", str(tmp_path / "dev"), raising=module is npu_vnpu)
         tool = tmp_path / "npu-smi"
-        tool.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/log\nexec "{sys.executable}" -m npusim npu-smi "$@"\n')
+        tool.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/log\nexec "{sys.executable}" -S -m npusim npu-smi "$@"\n')
         tool.chmod(0o755)
         found = Machine(tmp_path, capsys)
         found.npusim("new", profile)
@@ -250,7 +250,7 @@ def test_what_stands_is_told_when_the_way_back_fails_too(machine):
     assert len(node.changes()) == 3
 
 
-@pytest.mark.parametrize("times", range(1, 6))
+@pytest.mark.parametrize("times", [1, 2, 5])
 def test_a_power_cut_is_continued(machine, times):
     """The slice exists and nobody was told. After the restart it is known as ours, and only the rest is made."""
     node = machine()
