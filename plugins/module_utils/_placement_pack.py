@@ -19,7 +19,7 @@ from ._placement_groups import Group, at_home, groups, least
 PRICES = 16
 # How many slices may be asked to move before an item counts as one that has no room.
 MAX_MOVES = 100
-# How often an NPU is tried to be emptied into others: so often up to so many items, a tenth beyond.
+# How often an NPU is tried to be emptied into others: so often up to so many items, a fortieth beyond.
 MAX_TRIALS = 200
 FEW_ITEMS = 200
 
@@ -403,7 +403,7 @@ def _shift(state, chain):
 def _fewer(state, items, opened, at_least):
     """Empty one NPU after the other into the rest, as long as that works."""
     by_name = {item.name: item for item in items}
-    left = MAX_TRIALS if len(items) <= FEW_ITEMS else MAX_TRIALS // 10
+    left = MAX_TRIALS if len(items) <= FEW_ITEMS else MAX_TRIALS // 40
     while state.used() > at_least and left:
         on = {}
         for name, key in state.where.items():
