@@ -276,7 +276,7 @@ class _Drawing:
 
     def space_between(self, x, top, height):
         """What parts two NPUs of one service, below its label, which may run over both."""
-        start = top + min(self.size.letter * 4.6, height / 2)
+        start = top + min(self.size.letter * 4.6, height * 0.85)
         path = f"M{x - self.size.gap:.1f} {top + height + 1:.1f}V{start:.1f}H{x:.1f}V{top + height + 1:.1f}"
         return f'<path d="{path}" fill="#fff" stroke="{LINE}"/>\n'
 
