@@ -12,6 +12,7 @@ import shlex
 import shutil
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from lab import cgroups, engine, files, host, images, plan
 from lab.common import ROOT, STATE_DIR, LabError, Step, docker, plural, run, wait_for, warn
@@ -42,23 +43,39 @@ def inspect(kind: str, *names: str) -> dict[str, dict]:
     return {item["Name"].lstrip("/"): item for item in json.loads(done.stdout or "[]")}
 
 
-def objects(kind: str, lab: str | None = None) -> list[str]:
-    """Names of this checkout's containers, networks or volumes, of one lab or of all."""
-    labels = ["--filter", f"label=npuops.root={ROOT}"] + (["--filter", f"label=npuops.lab={lab}"] if lab else [])
+def objects(kind: str, lab: str | None = None, root: Path | str = ROOT) -> list[str]:
+    """Names of a checkout's containers, networks or volumes, of one lab or of all."""
+    labels = ["--filter", f"label=npuops.root={root}"] + (["--filter", f"label=npuops.lab={lab}"] if lab else [])
     everything = ["-a"] if kind == "container" else []
     form = "{{.Names}}" if kind == "container" else "{{.Name}}"
     return sorted(docker(kind, "ls", *everything, *labels, "--format", form).stdout.split())
 
 
 def check_foreign(name: str) -> None:
-    """Refuse when another checkout has a lab of that name: names of containers are the engine's, not ours."""
+    """Refuse when another checkout has a lab of that name: names of containers are the engine's, not ours.
+
+    What a checkout that is gone has left (a test run that was killed, say) belongs to nobody, and is removed.
+    """
     form = '{{.Label "npuops.root"}}'
-    listing = docker("container", "ls", "-a", "--filter", f"label=npuops.lab={name}", "--format", form).stdout
-    others = sorted({line for line in listing.splitlines() if line and line != str(ROOT)})
-    if others:
-        raise LabError(
-            f"lab {name} already runs from {others[0]}: run `make lab-down` there, or use another name (LAB=…)."
-        )
+    roots: set[str] = set()
+    for kind in ("container", "network", "volume"):
+        everything = ["-a"] if kind == "container" else []
+        listing = docker(kind, "ls", *everything, "--filter", f"label=npuops.lab={name}", "--format", form).stdout
+        roots |= {line for line in listing.splitlines() if line}
+    for root in sorted(roots - {str(ROOT)}):
+        if Path(root).is_dir():
+            raise LabError(
+                f"lab {name} already runs from {root}: run `make lab-down` there, or use another name (LAB=…)."
+            )
+        with Step(f"remove lab {name} of a checkout that is gone"):
+            _remove_objects(name, root)
+
+
+def _remove_objects(name: str, root: Path | str = ROOT) -> None:
+    each(_remove_node, objects("container", name, root))
+    each(lambda network: docker("network", "rm", network), objects("network", name, root))
+    for volume in objects("volume", name, root):
+        docker("volume", "rm", "-f", volume)
 
 
 def wanted_lab(name: str, nodes: int | None, profile: str | None) -> Lab:
@@ -267,10 +284,7 @@ def down(name: str) -> bool:
     with Step(f"remove lab {name}") as step:
         counts = ((containers, "container"), (networks, "network"), (volumes, "volume"))
         step.note = f"({', '.join(plural(len(found), noun) for found, noun in counts)})"
-        each(_remove_node, containers)
-        each(lambda network: docker("network", "rm", network), networks)
-        for volume in objects("volume", name):
-            docker("volume", "rm", "-f", volume)
+        _remove_objects(name)
         cgroups.sweep(_container_ids)
         if not docker("ps", "-aq", "--filter", f"label={engine.LABEL}").stdout:
             cgroups.tidy(cgroups.ROOT)
