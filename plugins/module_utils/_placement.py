@@ -126,7 +126,7 @@ def _cut_npus(sliced, usable, nodes, earlier, repack):
     named by a wish.
     """
     found = {}
-    ours = set() if not repack and not earlier else {place for place in earlier.values()}
+    ours = set(earlier.values())
     for host, node in nodes.items():
         for (npu, chip_id), rows in node.cut().items():
             strange = [row["template"] for row in rows if (host, npu, chip_id, row["template"]) not in ours]

@@ -101,7 +101,7 @@ def at_home(group, quick=False):
     chips = _chips_of(group.families.values())
     if len(chips) != 1 or not group.movable or not group.alone:
         return None
-    ((family, count),) = chips.items()
+    family, count = next(iter(chips.items()))
     kinds = sorted({item.kind for items in (group.movable, *group.alone.values()) for item in items})
     needs = [dict(kind).get(family) for kind in kinds]
     if any(need is None or not fits(need, family.capacity) for need in needs):

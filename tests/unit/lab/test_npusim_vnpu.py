@@ -85,7 +85,7 @@ def test_two_slices_fill_a_chip_and_a_third_is_refused(tool) -> None:
 
 def test_destroy_frees_and_the_id_is_given_again(tool) -> None:
     smi = tool()
-    for _ in range(3):
+    for _turn in range(3):
         assert smi.create(1, "vir05_1c_16g") == CREATED
     assert smi.destroy(1, 117) == (OK, f"\t{'Status':30} : OK\n\t{'Message':30} : Destroy vnpu 117 success\n")
     assert [row[0] for row in smi.table(1)[1]] == [116, 118]
@@ -276,7 +276,7 @@ def test_a_process_keeps_a_whole_chip_whole(tool, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["vdavinci100", "davinci100"])  # on the host, and as containers see it
 def test_a_slice_in_use_shows_and_stays(tool, tmp_path: Path, name: str) -> None:
     smi = tool()
-    assert [smi.create(0, "vir10_3c_32g") for _ in range(2)] == [CREATED] * 2
+    assert [smi.create(0, "vir10_3c_32g") for _turn in range(2)] == [CREATED] * 2
     (tmp_path / "dev" / name).touch()
     holder = hold(os.path.join(state.device_dir(), name))
     try:

@@ -61,14 +61,14 @@ DONE = (0, f"{'Status':30} : OK")
 
 def test_create_fails_as_often_as_told(smi) -> None:
     npusim("fault add vnpu-create --phy 2 --times 2")
-    assert [first(smi(*cut(2))) for _ in range(3)] == [(211, "create vnpu failed.")] * 2 + [DONE]
+    assert [first(smi(*cut(2))) for _turn in range(3)] == [(211, "create vnpu failed.")] * 2 + [DONE]
     assert first(smi(*cut(1))) == DONE
     assert ids() == [116, 132]
 
 
 def test_create_fails_until_mended(smi, capfd: pytest.CaptureFixture) -> None:
     npusim("fault add vnpu-create --phy 2 --times 0")
-    assert [first(smi(*cut(2)))[0] for _ in range(4)] == [211] * 4
+    assert [first(smi(*cut(2)))[0] for _turn in range(4)] == [211] * 4
     assert vnpu_cfg.read() == (True, [])
     npusim("fault list")
     assert capfd.readouterr().out == "vnpu-create --phy 2 --times 0\n"
@@ -136,7 +136,7 @@ def test_a_reused_id(smi, tmp_path: Path) -> None:
 
 
 def test_a_reused_id_needs_room(smi, capfd: pytest.CaptureFixture) -> None:
-    for _ in range(4):
+    for _turn in range(4):
         smi("set", "-t", "create-vnpu", "-i", "0", "-c", "0", "-f", "vir05_1c_16g")
     before = state.load()
     assert npusim_cli.main(["fault", "add", "vnpu-reused", "--vnpu", "103", "--template", "vir10_3c_32g"]) == 1
@@ -264,7 +264,7 @@ def restart(directory: Path) -> None:
 
 
 def test_a_node_makes_its_slices_again(node: Path) -> None:
-    assert [cli_npu_smi.main(cut(6)) for _ in range(2)] == [0, 0]
+    assert [cli_npu_smi.main(cut(6)) for _turn in range(2)] == [0, 0]
     assert nodes(node) == ["vdavinci196", "vdavinci197"]
     boot.boot({"NPUSIM_PROFILE": A2, "NPUSIM_NODE": "1"})  # repeated while it runs: nothing happens
     assert not (node / "boot.log").exists()
