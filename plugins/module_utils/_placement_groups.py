@@ -119,16 +119,9 @@ def _least_of(items, of_hosts):
         (family.capacity, count, [dict(kind).get(family) for kind in kinds])
         for family, count in sorted(_chips_of(of_hosts).items())
     ]
-    return max(_named(items), npus_at_least(_demand(items, kinds), table))
-
-
-def _named(items):
-    """How many NPUs the items name between them. Items with several hosts may all mean one that another names."""
-    hosts = {}
-    for item in items:
-        if item.npu is not None:
-            hosts.setdefault(item.npu, set()).update(item.hosts if len(item.hosts) == 1 else ())
-    return sum(max(1, len(found)) for found in hosts.values())
+    # An item that names an NPU has one host (check_shape).
+    named = len({(item.hosts, item.npu) for item in items if item.npu is not None})
+    return max(named, npus_at_least(_demand(items, kinds), table))
 
 
 __all__ = ["Group", "Homes", "at_home", "groups", "least"]

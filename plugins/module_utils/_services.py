@@ -258,6 +258,16 @@ def _shape(service):
         yield from _check_npus(service["npus"])
     if "vnpu" in service:
         yield from _check_vnpu(service["vnpu"])
+        if (
+            isinstance(service["vnpu"], dict)
+            and "npu_id" in service["vnpu"]
+            and isinstance(hosts, list)
+            and len(hosts) > 1
+        ):
+            yield (
+                f"vnpu.npu_id names an NPU, and {len(hosts)} hosts may take the service",
+                "name the one host of that NPU, or leave npu_id out",
+            )
         yield from _check_alone(service)
     if "share" in service:
         yield from _check_share(service["share"])

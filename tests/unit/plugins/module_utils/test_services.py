@@ -52,6 +52,11 @@ BAD = [
     ({"npus": {"ids": [1, 1]}}, "names an NPU twice", ""),
     ({"npus": {"id": [1]}}, "key 'id' is not known in npus", "ids"),
     ({"npus": ..., "vnpu": {"memory_gb": 8, "template": "vir02"}}, "vnpu is", "either"),
+    (
+        {"npus": ..., "hosts": ["node1", "node2"], "vnpu": {"template": "vir02", "npu_id": 3}},
+        "vnpu.npu_id names an NPU, and 2 hosts may take the service",
+        "name the one host",
+    ),
     ({"share": {"aicore": 0, "memory_gb": 3}}, "share.aicore is 0", ""),
     ({"share": 5}, "share is 5", ""),
     ({"parallel": {"tensor": 8, "pipelines": 2}}, "key 'pipelines' is not known in parallel", "pipeline"),
