@@ -86,7 +86,7 @@ class Work:
         self.new: set = set()  # (chip key, vnpu id) that have come of our steps
         self.begun: list = []  # what a failure takes back, in order
         self.undone = False
-        self.open: Step | None = None  # a create whose outcome was not read yet
+        self.open: tuple | None = None  # what _arrived takes, of a create whose outcome was not read yet
 
     def run(self, settings, steps) -> None:
         """Make all changes, or raise L(Failed) with the state before (or an account of what stands)."""
@@ -105,7 +105,7 @@ class Work:
         key = (step.npu_id, step.chip_id)
         known = self.now[key]
         self.book.begin(step, known, ours)
-        self.open = step
+        self.open = (step, known, ours, vnpu_id)
         result = self.machine.create(key, step.template, vnpu_id, vgroup_id)
         right = self._arrived(step, known, ours, vnpu_id)
         if not right or not result.ok:
@@ -168,6 +168,11 @@ class Work:
                 self._restore(key)
             except VendorError as error:
                 problems.append(_ended(str(error)))
+                unread = self._unread()
+                if unread:
+                    # The state file holds one change under way; a second one would wipe out what is known of this.
+                    problems.append(unread)
+                    break
         for setting in reversed([entry for entry in self.begun if isinstance(entry, Setting)]):
             try:
                 self.undone = True
@@ -176,10 +181,23 @@ class Work:
                 problems.append(_ended(str(error)))
         return problems, [self._standing(key) for key in reversed(touched)] if problems else []
 
+    def _unread(self) -> str:
+        """Read what came of a create that was cut short; why that cannot be told, or nothing."""
+        if self.open is None:
+            return ""
+        step = self.open[0]
+        try:
+            self._arrived(*self.open)
+        except VendorError as error:
+            return (
+                f"{where(step.npu_id, step.chip_id)} cannot be read ({error.reason}), so nothing more was taken back; "
+                "the next run finds out."
+            )
+        return ""
+
     def _restore(self, key: tuple) -> None:
-        pending = self.open
-        if pending is not None and (pending.npu_id, pending.chip_id) == key:
-            self._arrived(pending, self.now[key], ours=True)
+        if self.open is not None and (self.open[0].npu_id, self.open[0].chip_id) == key:
+            self._arrived(*self.open)
         else:
             self.now[key] = self.machine.look(key)
         for number, piece in sorted(self.now[key].items()):
