@@ -7,16 +7,12 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import sys
 from pathlib import Path
 
 import pytest
+from vllm_standin.release import load_release
 
 IMAGE = Path(__file__).resolve().parents[2] / "lab" / "images" / "vllm-ascend"
-STANDIN = IMAGE / "rootfs" / "opt" / "standin"
-sys.path.insert(0, str(STANDIN))
-
-from vllm_standin.release import load_release  # noqa: E402
 
 
 @pytest.fixture

@@ -6,16 +6,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
+from vllm_standin import options, values
 
 IMAGE = Path(__file__).resolve().parents[2] / "lab" / "images" / "vllm-ascend"
 STANDIN = IMAGE / "rootfs" / "opt" / "standin"
-sys.path.insert(0, str(STANDIN))
-
-from vllm_standin import options, values  # noqa: E402
 
 RELEASES = ("0.11.0", "0.23.0")
 VALID = {

@@ -14,12 +14,10 @@ import time
 from pathlib import Path
 
 import pytest
+from vllm_standin.config import EngineConfig
+from vllm_standin.title import worker_title
 
 STANDIN = Path(__file__).resolve().parents[2] / "lab" / "images" / "vllm-ascend" / "rootfs" / "opt" / "standin"
-sys.path.insert(0, str(STANDIN))
-
-from vllm_standin.config import EngineConfig  # noqa: E402
-from vllm_standin.title import worker_title  # noqa: E402
 
 # A driver whose NPU 1 never opens.
 DRIVER = """

@@ -285,6 +285,7 @@ def test_vnpus_not_understood_shows_the_line(run_module, npu_smi):
 
 
 def test_ascend_950_takes_no_chip_id(run_module, npu_smi):
+    # As wide as the tool prints it, hence the exception below.
     mapping = """\
 \tNPU ID                         Slot ID                        Chip ID                        Chip Phy-ID                    Chip Name
 \t3                              3                              0                              1                              Ascend950PR

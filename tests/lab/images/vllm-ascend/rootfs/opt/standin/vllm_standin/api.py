@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import abc
 import contextlib
 import json
 import time
@@ -248,7 +249,7 @@ class Api:
         yield b"data: [DONE]\n\n"
 
 
-class _Form:
+class _Form(abc.ABC):
     """How a reply is written down; one class for each of the two routes."""
 
     object, chunk_object, prefix = "", "", ""
@@ -257,15 +258,17 @@ class _Form:
         name = f"{self.prefix}-{uuid.uuid4().hex}"
         return {"id": name, "object": self.object, "created": int(time.time()), "model": model}
 
+    @abc.abstractmethod
     def opening(self, index: int, job: Job) -> list[dict[str, Any]]:
         """Chunks before the first token."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def chunk(self, index: int, text: str, reason: str | None) -> dict[str, Any]:
-        raise NotImplementedError
+        """A chunk with a piece of the text."""
 
+    @abc.abstractmethod
     def choice(self, index: int, job: Job, text: str, reason: str | None) -> dict[str, Any]:
-        raise NotImplementedError
+        """The whole reply, not streamed."""
 
 
 class _Chat(_Form):
