@@ -19,6 +19,7 @@ from npusim.model import HEALTH, Machine
 # What `npusim set` may change: name -> type.
 MACHINE_KEYS: dict[str, type] = {
     "tool_version": str, "driver_version": str, "firmware_version": str, "install_complete": bool, "virtual": bool,
+    "query_s": float, "ping_s": float,
 }  # fmt: skip
 CHIP_KEYS: dict[str, type] = {
     "name": str, "bus_id": str, "health": str, "power_w": float, "temp_c": int, "aicore_pct": int, "leak_mb": int,
@@ -89,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
         help="change values: KEY=VALUE ... [--phy N | --npu N]",
         description=f"Of the machine: {', '.join(MACHINE_KEYS)}. Of a chip: {', '.join(CHIP_KEYS)}. "
         f"Of its RoCE port: {', '.join(ROCE_KEYS)}, link. Pairs are written USED/TOTAL; an empty value unsets. "
-        "Without --phy or --npu, chip keys change every chip.",
+        "Without --phy or --npu, chip keys change every chip. query_s and ping_s are what a call of hccn_tool lasts.",
     )
     command.add_argument("values", nargs="+", metavar="KEY=VALUE")
     command.add_argument("--phy", type=int, metavar="N", help="only the chip with this physical id")
@@ -109,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     action.add_argument("--value", default="Alarm", choices=HEALTH, help="health to report")
     action.add_argument("--mb", type=int, default=0, help="size of a leak")
     action.add_argument("--times", type=int, default=1, help="calls that are refused; vNPUs until a power cut")
-    action.add_argument("--seconds", type=float, default=5.0, help="delay of a slow tool or late node")
+    action.add_argument("--seconds", type=float, default=5.0, help="delay of a slow tool, sick NPU or late node")
     action.add_argument("--template", help="template of the slice that took a reused id")
     action.set_defaults(run=_fault_add)
     action = actions.add_parser("clear", help="take faults away: all, or the selected ones")
@@ -244,7 +245,8 @@ def _set(options: argparse.Namespace) -> int:
 
 def _assign(machine: Machine, key: str, value: str, options: argparse.Namespace) -> None:
     if key in MACHINE_KEYS:
-        setattr(machine, key, _typed(MACHINE_KEYS[key], value, key))
+        typed = _typed(MACHINE_KEYS[key], value, key)
+        setattr(machine, key, 0.0 if typed is None and MACHINE_KEYS[key] is float else typed)
         return
     chips = [
         chip

@@ -8,14 +8,11 @@ Answers go to stdout, most complaints to stderr, as the real tool does it.
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import os
 import sys
 import time
-from typing import Callable, Iterator
+from typing import Callable
 
-from . import gate, render_hccn, state
+from . import gate, hccn_pace, render_hccn, state
 from .hccn_call import Call, address_of
 from .hccn_errors import (
     BUSY,
@@ -36,9 +33,9 @@ from .layouts import version_key
 from .model import Machine, Roce
 
 TOOL = "hccn_tool"
-LOCK_DIR = "/run/npusim"
 DEFAULT_PING_BYTES = 4096
 MAX_PING_BYTES = 65507
+PINGS = ("-ping",)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -78,7 +75,9 @@ def run(args: list[str]) -> str:
         raise HccnError(UNSUPPORTED)
     if len(args) < 4:
         raise HccnError(PARAM_COUNT)
-    with _alone(chip.phy_id):
+    hccn_pace.wait_ready(machine, chip.phy_id)
+    seconds = machine.ping_s if args[2] in PINGS else machine.query_s
+    with hccn_pace.alone(machine, chip.phy_id), hccn_pace.lasting(seconds):
         return _dispatch(COMMANDS[args[2]], Call(machine, chip, chip.roce, args[3:]))
 
 
@@ -97,25 +96,6 @@ def _dispatch(verbs: dict[str, Callable[[Call], str]], call: Call) -> str:
     if call.args[0] not in verbs:
         raise HccnError(PARAM_OPTION)
     return verbs[call.args[0]](call)
-
-
-@contextlib.contextmanager
-def _alone(phy_id: int) -> Iterator[None]:
-    """The port serves one call at a time; the second is told to come back."""
-    directory = state.state_dir() if state.standalone() else LOCK_DIR
-    try:
-        os.makedirs(directory, exist_ok=True)
-        lock = os.open(os.path.join(directory, f"hccn.{phy_id}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError:  # a container without a writable /run: nothing to meet there
-        yield
-        return
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError:
-        raise HccnError(BUSY) from None
-    finally:
-        os.close(lock)
 
 
 # --- queries
@@ -178,6 +158,8 @@ def _echo(roce: Roce, target: str, size: int, packets: int = 3):
 
     if roce.link != "UP" or roce.address is None:
         return icmp.Echo([None] * packets)
+    if state.standalone():
+        return icmp.Echo([icmp.STANDALONE_MS] * packets)
     try:
         return icmp.echo(roce.address, target, size, packets)
     except icmp.NoPing as exc:

@@ -15,7 +15,7 @@ import time
 
 from . import power, state, vnpu, vnpu_cfg, vnpu_types, wire
 from .boot import make_devices
-from .model import HEALTH, Chip, Machine, Npu, Vnpu
+from .model import HEALTH, Chip, Machine, Npu, Roce, Vnpu
 
 TOOLS = ("npu-smi", "hccn_tool")
 KINDS = {
@@ -23,7 +23,8 @@ KINDS = {
     "absent": "an NPU (--npu) falls off the bus: not listed, no device node",
     "leak": "--mb of memory of a chip (--phy) are held by no process",
     "link-down": "the RoCE cable of a chip (--phy) is pulled: DOWN, and no packet passes",
-    "busy": "--tool refuses the next --times calls",
+    "busy": "--tool refuses the next --times calls; hccn_tool --phy: those for that chip's port",
+    "hang": "hccn_tool waits --seconds for a chip (--phy) on every call; from 300 on it gives up then",
     "slow": "--tool takes --seconds longer",
     "vnpu-create": "the kernel refuses to cut a chip (--phy) the next --times times, 0 = always",
     "vnpu-destroy": "the kernel refuses to give a slice of a chip (--phy) back, --times as above",
@@ -69,10 +70,16 @@ def add(
         elif kind in ("busy", "slow"):
             if tool not in TOOLS:
                 raise FaultError(f"say which tool: --tool {' or '.join(TOOLS)}")
-            if kind == "busy":
+            if kind == "busy" and phy is not None:
+                if tool != "hccn_tool":
+                    raise FaultError(f"{tool} is busy for all chips or none")
+                port_of(machine, phy).busy = times
+            elif kind == "busy":
                 machine.busy[tool] = times
             else:
                 machine.slow[tool] = seconds
+        elif kind == "hang":
+            port_of(machine, phy).hang_s = seconds
         elif kind in KINDS:
             _add_vnpu(machine, kind, phy, times, seconds, vnpu_id, template)
         else:
@@ -142,6 +149,8 @@ def clear(
             if kind in (None, "absent") and npu in (None, card.npu_id) and phy is None and tool is None:
                 card.absent = False
             for chip in card.chips:
+                if phy in (None, chip.phy_id) and npu in (None, card.npu_id) and tool in (None, "hccn_tool"):
+                    _heal_port(chip, kind)
                 if phy in (None, chip.phy_id) and npu in (None, card.npu_id) and tool is None:
                     _heal(chip, kind)
         if phy is None and npu is None and tool is None:
@@ -167,6 +176,7 @@ def faults(machine: Machine) -> list[str]:
                 lines.append(f"leak --phy {chip.phy_id} --mb {chip.leak_mb}")
             if chip.roce is not None and chip.roce.link != "UP":
                 lines.append(f"link-down --phy {chip.phy_id}")
+            lines += _port_faults(chip)
             for name, left in (("create", chip.refuse_create), ("destroy", chip.refuse_destroy)):
                 if left:
                     lines.append(f"vnpu-{name} --phy {chip.phy_id} --times {max(left, 0)}")
@@ -194,6 +204,13 @@ def apply() -> None:
     wire.apply_links(machine)
 
 
+def _port_faults(chip: Chip) -> list[str]:
+    if chip.roce is None:
+        return []
+    lines = [f"busy --tool hccn_tool --phy {chip.phy_id} --times {chip.roce.busy}"] if chip.roce.busy else []
+    return lines + ([f"hang --phy {chip.phy_id} --seconds {chip.roce.hang_s:g}"] if chip.roce.hang_s else [])
+
+
 def set_link(chip: Chip, link: str) -> None:
     """Turn a port up or down and note when, as ``hccn_tool -link_stat`` shows it."""
     if chip.roce is None:
@@ -209,6 +226,13 @@ def chip_of(machine: Machine, phy: int | None) -> Chip:
         known = [str(c.phy_id) for n in machine.npus for c in n.chips]
         raise FaultError(f"say which chip: --phy N, one of {', '.join(known)}")
     return chip
+
+
+def port_of(machine: Machine, phy: int | None) -> Roce:
+    chip = chip_of(machine, phy)
+    if chip.roce is None:
+        raise FaultError(f"chip {chip.phy_id} has no RoCE port")
+    return chip.roce
 
 
 def vnpu_of(machine: Machine, vnpu_id: int | None) -> tuple[Chip, Vnpu]:
@@ -239,6 +263,14 @@ def _heal_machine(machine: Machine, kind: str | None) -> None:
         machine.work_mode = "AMP"
     if kind in (None, "power-cut"):
         machine.power_cut_after = None
+
+
+def _heal_port(chip: Chip, kind: str | None) -> None:
+    """What a fault does to calls of ``hccn_tool`` for one port."""
+    if chip.roce is not None and kind in (None, "busy"):
+        chip.roce.busy = 0
+    if chip.roce is not None and kind in (None, "hang"):
+        chip.roce.hang_s = 0
 
 
 def _heal(chip: Chip, kind: str | None) -> None:

@@ -51,4 +51,5 @@ UNSUPPORTED = Refusal(0x300D, "The command is not supported on this product.", s
 NO_IP_FOR_GATEWAY = Refusal(0x301A, "Unable to configure gateway, because ip is not configured!")
 FAILED = Refusal(0x4001, "Command execute failed!")
 NO_GATEWAY = Refusal(0x4002, "Get gateway failed, because no gateway was preset there!")
+HEALTH_TIMEOUT = Refusal(0x4003, "Get device health status failed!")
 NO_IP = Refusal(0x400D, "Get ipconf failed, because no ip was preset there!")

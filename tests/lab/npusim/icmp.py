@@ -12,6 +12,7 @@ from typing import NamedTuple
 PACKETS = 3  # hccn_tool always sends three
 INTERVAL = "0.2"  # seconds, the shortest ping grants without privileges
 WAIT = "1"
+STANDALONE_MS = 0.067  # a machine that is a directory has no network: every peer answers, in this time
 
 
 class Echo(NamedTuple):

@@ -76,6 +76,8 @@ class Roce:
     link_records: list[tuple[int, str]] = field(default_factory=list)  # (seconds since the epoch, UP | DOWN), in order
     counters: dict[str, int] = field(default_factory=dict)  # of -stat and -hw_stats; what is missing is 0
     optical: Optical = field(default_factory=Optical)
+    busy: int = 0  # calls of hccn_tool for this port still to be refused
+    hang_s: float = 0  # seconds a call waits because the NPU is not ready; from 300 on it fails then
 
 
 @dataclass
@@ -158,6 +160,8 @@ class Machine:
     power_cut_after: int | None = None  # vNPUs still created before the power goes
     busy: dict[str, int] = field(default_factory=dict)  # tool name -> calls still to be refused
     slow: dict[str, float] = field(default_factory=dict)  # tool name -> seconds added to every call
+    query_s: float = 0  # seconds every call of hccn_tool lasts in all, ports side by side; 0 = as long as it takes
+    ping_s: float = 0  # the same for its pings
 
     def present(self) -> list[Npu]:
         return [npu for npu in self.npus if not npu.absent]

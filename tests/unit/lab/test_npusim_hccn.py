@@ -9,11 +9,12 @@ import calendar
 import os
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
 
-from npusim import cli_hccn_tool, icmp, profiles, render_hccn, state, wire
+from npusim import cli_hccn_tool, hccn_pace, icmp, profiles, render_hccn, state, wire
 from npusim.model import Optical, Roce
 
 CORPUS = Path(__file__).resolve().parents[2] / "fixtures" / "corpus"
@@ -318,7 +319,7 @@ def test_busy_when_told_and_only_as_often(machine: Path, capfd: pytest.CaptureFi
 
 
 def test_busy_while_another_call_uses_the_port(machine: Path, capfd: pytest.CaptureFixture) -> None:
-    with cli_hccn_tool._alone(0):
+    with hccn_pace.alone(state.load(), 0):
         assert call(capfd, "-i", "0", "-link", "-g")[0] == 11
         assert call(capfd, "-i", "1", "-link", "-g")[0] == 0
     assert call(capfd, "-i", "0", "-link", "-g")[0] == 0
@@ -389,12 +390,18 @@ def test_echo_is_read_from_pings_own_words() -> None:
     assert icmp.parse("ping: bind: Cannot assign requested address\n", 3) == icmp.Echo([None] * 3)
 
 
+def on_wire(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the machine, which is a directory, ping as a node does."""
+    monkeypatch.setattr(cli_hccn_tool, "state", SimpleNamespace(standalone=lambda: False, NoState=state.NoState))
+
+
 def fake_ping(directory: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Put a ``ping`` on PATH that notes its arguments and says ``text``."""
     (directory / "said").write_text(text, "utf-8")
     script = directory / "ping"
     script.write_text(f'#!/bin/sh\necho ping "$@" >>{directory}/args\ncat {directory}/said\n', "utf-8")
     script.chmod(0o755)
+    on_wire(monkeypatch)
     monkeypatch.setenv("PATH", f"{directory}:{os.environ['PATH']}")
     return directory / "args"
 
@@ -427,6 +434,7 @@ def test_newer_tools_fail_after_a_loss(machine: Path, capfd, monkeypatch) -> Non
 
 def test_without_a_ping_program_the_reason_is_said(machine: Path, capfd, monkeypatch) -> None:
     monkeypatch.setenv("PATH", str(machine))
+    on_wire(monkeypatch)
     status, _out, err = call(capfd, "-i", "0", "-ping", "-g", "address", "10.77.3.13")
     assert status == 1
     assert err == "npusim: ping: No such file or directory\nCommand execute failed!\n"
