@@ -143,21 +143,22 @@ def _cut_npus(sliced, usable, nodes, earlier, repack):
 
 
 def _whole_npus(planner, whole, usable):
-    """{(service, host): NPU IDs}: exact ids first, then what stays, then counts."""
+    """{(service, host): NPU IDs}: exact ids first, then all that stays, then counts.
 
-    def turn(service):
-        if isinstance(service["npus"], dict):
-            return 0
-        return 1 if any((service["name"], host) in planner.earlier for host in service["hosts"]) else 2
-
+    Only when everything that can stay has its NPUs may others take some: a service that was added, or that wants more
+    than before, moves nobody.
+    """
+    wishes = [(service, host) for service in whole for host in usable[service["name"]]]
     chosen = {}
-    for service in sorted(whole, key=turn):
-        for host in usable[service["name"]]:
-            pick = planner.exact_ids if isinstance(service["npus"], dict) else planner.counted_ids
+    for pick in (planner.exact_ids, planner.kept_ids, planner.counted_ids):
+        for service, host in wishes:
+            if (service["name"], host) in chosen:
+                continue
             ids = pick(host, service)
-            planner.claim_npus(host, service, ids)
-            planner.check_devices(host, service, ids)
-            chosen[service["name"], host] = ids
+            if ids is not None:
+                planner.claim_npus(host, service, ids)
+                planner.check_devices(host, service, ids)
+                chosen[service["name"], host] = ids
     return chosen
 
 

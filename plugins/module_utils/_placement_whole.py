@@ -110,6 +110,9 @@ class WholePlanner:
                 )
 
     def exact_ids(self, host, service):
+        """The NPUs that it names; None for a service that names none, [] where it cannot have them."""
+        if not isinstance(service["npus"], dict):
+            return None
         node = self.nodes[host]
         ids = service["npus"]["ids"]
         absent = [i for i in ids if i not in node.chips]
@@ -131,12 +134,15 @@ class WholePlanner:
                 return []
         return [] if absent else ids
 
-    def counted_ids(self, host, service):
-        """Free NPUs close to each other; exact wishes of the whole list were claimed before."""
-        count = service["npus"]
+    def kept_ids(self, host, service):
+        """The NPUs that it has from an earlier placement; None where they do not suit its wish any more."""
         kept = self.earlier.get((service["name"], host), [])
-        if len(kept) == count and all(self.has_room(host, npu, service) for npu in kept):
-            return kept
+        suits = len(kept) == service["npus"] and all(self.has_room(host, npu, service) for npu in kept)
+        return kept if suits else None
+
+    def counted_ids(self, host, service):
+        """Free NPUs close to each other; exact wishes, and what stays, were claimed before."""
+        count = service["npus"]
         node = self.nodes[host]
         if "share" in service:
             # An NPU whose time is shared already is used before another one.
