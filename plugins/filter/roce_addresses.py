@@ -45,7 +45,7 @@ options:
     required: true
   npus:
     description:
-      - The phy ids of each node as a list, or their number. If they are not the same on all nodes, a dictionary by node.
+      - The phy ids of each node as a list, or their number. If nodes differ, a dictionary by node.
       - Left out, O(found) tells.
     type: raw
   found:
@@ -161,7 +161,9 @@ def _segment(name, gateway, netdetect, skip, super_pod):
         raise _error(f"{name}: goes beyond the network {network}.")
     for internal in refused_ranges(super_pod):
         if part & netaddr.IPSet([str(internal)]):
-            raise _error(f"{name}: touches {internal}, which NPUs use inside; take another range, such as 10.20.0.0/16.")
+            raise _error(
+                f"{name}: touches {internal}, which NPUs use inside; take another range, such as 10.20.0.0/16."
+            )
     if network.is_multicast() or network.is_loopback() or network.is_reserved():
         raise _error(f"{name}: is not for hosts; take a range such as 10.20.0.0/16.")
     for what, address in (("gateway", gateway), ("netdetect", netdetect)):

@@ -161,7 +161,12 @@ def _row(phy_id: int, number: int, segment: Segment, before: tuple | None) -> di
     if address in segment.network:
         row = {"phy_id": phy_id, "address": str(address), "netmask": str(segment.network.netmask)}
         row.update(
-            {name: value for name in ("gateway", "netdetect") for value in [getattr(segment, name)] if value is not None}
+            {
+                name: value
+                for name in ("gateway", "netdetect")
+                for value in [getattr(segment, name)]
+                if value is not None
+            }
         )
         return row
     # The address of another network that somebody else has planned: all about it stays.

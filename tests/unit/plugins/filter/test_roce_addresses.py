@@ -89,7 +89,10 @@ def test_a_host_of_which_nothing_is_known_stops_it():
         ({"ranges": "192.168.0.0/16"}, "touches 192.168.0.0/21"),
         ({"ranges": "192.168.7.200-192.168.8.20/16"}, "touches 192.168.0.0/21"),
         ({"ranges": "192.100.0.0/16", "super_pod": True}, "touches 192.0.0.0/8"),
-        ({"ranges": "10.20.0.0/29"}, r"has 6 addresses to hand out, of which none is left for 2 more NPUs \(a NPU 6, a"),
+        (
+            {"ranges": "10.20.0.0/29"},
+            r"has 6 addresses to hand out, of which none is left for 2 more NPUs \(a NPU 6, a",
+        ),
         ({"ranges": "10.20.0.0/31"}, "no room"),
         ({"ranges": "10.20.0.0"}, "no room"),
         ({"ranges": "10.20.0.1/16"}, "is an address and no network; write 10.20.0.0/16"),
@@ -143,7 +146,9 @@ def fleets(draw):
     )
     addresses = dict(zip(draw(st.permutations(slots)), map(ipaddress.IPv4Address, numbers)))
     found = {
-        host: [{"phy_id": p, "address": str(addresses[host, p]) if (host, p) in addresses else None} for p in npus[host]]
+        host: [
+            {"phy_id": p, "address": str(addresses[host, p]) if (host, p) in addresses else None} for p in npus[host]
+        ]
         for host in hosts
     }
     return draw(RANGES), hosts, npus, found
