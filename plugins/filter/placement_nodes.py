@@ -17,8 +17,9 @@ description:
     interfaces (facts, subset C(network)) and the addresses by which others may reach it.
   - Those are, best first, the host variable C(npuops_address), C(ansible_host), the inventory name, and the
     address of the default route. Texts that are no address of the node are passed over.
-  - If M(npuops.ascend.npu_info) was asked for them, C(vnpus), C(templates) and C(topology) are taken along. The host
-    variable C(npuops_models) gives what is known of models on the node (C(models) of the module's C(nodes)).
+  - If M(npuops.ascend.npu_info) was asked for them, C(vnpus), C(templates) and C(topology) are taken along.
+  - What M(npuops.ascend.model_info) read of models on the node goes to C(models) of the module's C(nodes). Where the
+    host variable C(npuops_models) has the same directory, with C(config) and C(weights_bytes), that counts instead.
 positional: hosts
 options:
   _input:
@@ -75,8 +76,9 @@ def placement_nodes(hostvars, hosts):
         for key in ("vnpus", "templates", "topology"):
             if facts["npu"].get(key):
                 nodes[host][key] = facts["npu"][key]
-        if variables.get("npuops_models"):
-            nodes[host]["models"] = variables["npuops_models"]
+        models = {**facts.get("npu_models", {}), **(variables.get("npuops_models") or {})}
+        if models:
+            nodes[host]["models"] = models
     return nodes
 
 
