@@ -15,6 +15,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from html import escape
 
+from . import _plan_sizing
+from ._plan_style import STYLE
 from ._plan_svg import draw, fill_of, gigabytes, ids_text
 from ._vnpu_templates import template_set
 
@@ -98,7 +100,8 @@ class Node:
 class Plan:
     """``bound`` is the number of NPUs below which no placement can go, or None where nobody worked it out.
 
-    ``superfluous`` counts slices that were carved for a service and that no service gets any more.
+    ``superfluous`` counts slices that were carved for a service and that no service gets any more. ``sizing`` is what
+    was worked out for services that did not say how much they need.
     """
 
     title: str
@@ -109,6 +112,7 @@ class Plan:
     bound: int | None
     optimal: bool
     superfluous: int = 0
+    sizing: dict = field(default_factory=dict)
 
     @property
     def memory_gb(self):
@@ -243,7 +247,7 @@ def read_plan(placement, nodes, title="NPU plan"):
     """Lay a placement over the chips of the nodes.
 
     :arg placement: what M(npu_placement) returns; of it C(services), C(reserved), C(problems),
-        C(lower_bound) and C(optimal); beside them C(placed) as M(npu_placement) was given it.
+        C(lower_bound), C(optimal) and C(sizing); beside them C(placed) as M(npu_placement) was given it.
     :arg nodes: {host: {"chips": [...], "vnpus": [...], "templates": [...]}} as returned by M(npu_info); the last two
         may be missing.
     :returns: a Plan.
@@ -292,7 +296,17 @@ def read_plan(placement, nodes, title="NPU plan"):
     bound = placement.get("lower_bound")
     problems = [problem["sentence"] for problem in placement.get("problems") or []]
     optimal = bool(placement.get("optimal", bound is not None and len(used) <= bound))
-    return Plan(title, list(drawn.values()), shown, problems, len(used), bound, optimal, superfluous)
+    return Plan(
+        title,
+        list(drawn.values()),
+        shown,
+        problems,
+        len(used),
+        bound,
+        optimal,
+        superfluous,
+        placement.get("sizing") or {},
+    )
 
 
 COLUMNS = ("#", "SERVICE", "ENGINE", "MODEL", "PLACE", "MEMORY", "ENDPOINT")
@@ -313,29 +327,14 @@ def table(plan):
     lines = [COLUMNS, *rows(plan)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(COLUMNS))]
     text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in lines]
-    return [*text, "", *(said + "." for said in plan.summary()), *("PROBLEM: " + problem for problem in plan.problems)]
-
-
-_STYLE = """
-:root { color-scheme: light; }
-body { margin: 2rem auto; padding: 0 1.5rem; max-width: 1320px; background: #fff; color: #1c2430;
-  font: 15px/1.5 Arial, Helvetica, "DejaVu Sans", sans-serif; }
-h1 { font-size: 1.6rem; margin: 0 0 .25rem; }
-h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
-p.summary { margin: 0 0 1rem; color: #46505e; }
-figure { margin: 0; overflow-x: auto; }
-figure svg { max-width: 100%; height: auto; display: block; }
-table { border-collapse: collapse; width: 100%; }
-th { text-align: left; font-size: .8rem; color: #46505e; border-bottom: 2px solid #c9d0d9; }
-th, td { padding: .35rem .8rem .35rem 0; vertical-align: top; }
-td { border-bottom: 1px solid #e4e8ed; }
-th.number, td.number { text-align: right; padding-right: 1.6rem; white-space: nowrap; }
-code { font-family: "DejaVu Sans Mono", Consolas, monospace; font-size: .9em; }
-span.tag { display: inline-block; min-width: 1.5em; padding: 0 .3em; border: 1px solid #7a8694; border-radius: .8em;
-  text-align: center; font-size: .85em; font-weight: bold; }
-ul.problems { background: #fdeaea; border-left: 4px solid #b3261e; padding: .8rem 1rem .8rem 2rem; }
-@media print { body { margin: 0; max-width: none; } h2 { break-after: avoid; } tr { break-inside: avoid; } }
-"""
+    sized = _plan_sizing.table(plan.sizing)
+    return [
+        *text,
+        "",
+        *sized,
+        *(said + "." for said in plan.summary()),
+        *("PROBLEM: " + problem for problem in plan.problems),
+    ]
 
 
 def _services_html(plan):
@@ -372,11 +371,12 @@ def page(plan):
     parts = [
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>{escape(plan.title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>",
+        f"<title>{escape(plan.title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>",
         f'<h1>{escape(plan.title)}</h1>\n<p class="summary">{escape(". ".join(plan.summary()))}.</p>',
         f'<ul class="problems">{problems}</ul>' if problems else "",
         f"<figure>\n{draw(plan, header=False)}</figure>",
         *_services_html(plan),
+        *_plan_sizing.html(plan.sizing),
         *_nodes_html(plan),
         "</body>\n</html>\n",
     ]

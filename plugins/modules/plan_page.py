@@ -82,7 +82,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 table:
-  description: The services, then what is free, as lines for a terminal.
+  description:
+    - The services, how those with V(auto) in C(vnpu.memory_gb) were sized, then what is free, as lines for a terminal.
   returned: always
   type: list
   elements: str

@@ -121,6 +121,55 @@ def test_a_slice_that_the_runtime_cuts_is_not_counted_as_work():
     assert plan.summary()[-1] == "2 slices to carve"
 
 
+SIZING = {
+    "speech": {
+        "memory_gb": 12.85,
+        "weights_gb": 5.62,
+        "kv_cache_gb": 3.38,
+        "overhead_gb": 2.0,
+        "tokens": 40960,
+        "sequences": 1,
+        "kv_dtype": "bfloat16",
+        "utilization": 0.9,
+        "assumed": ["1 request of 40960 tokens at once", "a device shows <0.95> of its size"],
+    },
+    "embedding": {
+        "memory_gb": 4.81,
+        "weights_gb": 2.12,
+        "kv_cache_gb": 0.0,
+        "overhead_gb": 2.0,
+        "tokens": 0,
+        "sequences": 0,
+        "kv_dtype": None,
+        "utilization": 0.5,
+        "assumed": ["2 GiB for activations and the runtime"],
+    },
+}
+
+
+def test_what_was_assumed_of_a_sized_service_is_shown():
+    plan = read_plan({"services": APPLIANCE, "sizing": SIZING}, {"node0": {"chips": chips()}})
+    lines = table(plan)
+    first = next(number for number, line in enumerate(lines) if line.startswith("SIZED SERVICE"))
+    assert [line.split("  ")[0] for line in lines[first + 1 : first + 3]] == ["speech", "embedding"]
+    assert "12.85 GB  5.62 GiB  3.38 GiB (1 × 40960 tokens, bfloat16)  2 GiB     90 %" in lines[first + 1]
+    assert "4.81 GB   2.12 GiB  none" in lines[first + 2]
+    assert lines[first + 3 : first + 6] == [
+        "speech assumes:",
+        "  1 request of 40960 tokens at once",
+        "  a device shows <0.95> of its size",
+    ]
+    text = page(plan)
+    assert "<h2>Sized by the model</h2>" in text
+    assert "3.38 GiB (1 × 40960 tokens, bfloat16)" in text
+    assert "1 request of 40960 tokens at once<br>a device shows &lt;0.95&gt; of its size" in text
+
+
+def test_without_sized_services_there_is_no_word_of_it():
+    plan = read_plan({"services": APPLIANCE, "sizing": {}}, {"node0": {"chips": chips()}})
+    assert "Sized" not in page(plan) and "SIZED" not in "\n".join(table(plan))
+
+
 def test_boxes_are_to_the_scale_of_memory():
     plan = read_plan({"services": APPLIANCE}, {"node0": {"chips": chips()}})
     text = picture(plan)
