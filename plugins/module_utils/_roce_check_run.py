@@ -1,0 +1,229 @@
+# Copyright (c) 2026, npuops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ask the RoCE ports of a node: NPUs side by side, on one NPU one question after the other, then its pings.
+
+An NPU that does not answer costs its own results only. After the first question that it left unanswered in time it is
+not asked again, because every further one would wait as long.
+
+This module util is PRIVATE to the collection. It can have breaking changes at any time.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+import time
+
+from ._hccn_tool import HccnBusy, HccnTool, HccnUnsupported
+from ._roce_check import PORT_CHECKS, NoAnswer, Port
+from ._run import ToolNotFound, ToolTimeout, VendorError, side_by_side
+
+_SICK = (
+    "look at its health with `npu-smi info -t health` and at dmesg; one that is starting answers within 300 s, "
+    "any other needs a reset or a restart of the node"
+)
+_PING_VALUES = ("transmitted", "received", "loss_pct", "avg_ms", "max_ms", "unreachable", "too_long")
+
+
+class _Over(Exception):
+    """The deadline has passed."""
+
+
+class Clock:
+    """Time of one call. ``left()`` until the deadline; without one there is always more."""
+
+    def __init__(self, deadline: float | None = None, now=time.monotonic, sleep=time.sleep) -> None:
+        self.deadline = deadline
+        self._now = now
+        self._sleep = sleep
+        self._began = now()
+
+    def elapsed(self) -> float:
+        return self._now() - self._began
+
+    def left(self) -> float:
+        return float("inf") if self.deadline is None else self.deadline - self.elapsed()
+
+    def sleep(self, seconds: float) -> None:
+        """Raises L(_Over) at once if that is longer than what is left."""
+        if seconds > self.left():
+            raise _Over
+        if seconds > 0:
+            self._sleep(seconds)
+
+
+class Machine:
+    """What npu-smi tells of the node. It is read while the ports are asked, or before that for the ids of the NPUs.
+
+    :ivar chips: {phy_id: chip as in npu_info}. :ivar driver_version: None if unknown.
+    :ivar error: L(VendorError) of npu-smi, None if it answered or was not asked.
+    """
+
+    def __init__(self, read=None) -> None:
+        self._read = read
+        self._done = threading.Event()
+        self.chips: dict = {}
+        self.driver_version = None
+        self.family = None
+        self.error: VendorError | None = None
+        if read is None:
+            self._done.set()
+
+    @property
+    def pending(self) -> bool:
+        return not self._done.is_set()
+
+    def read(self) -> Machine:
+        if self.pending:
+            try:
+                found = self._read()
+                self.driver_version = found["driver_version"]
+                self.chips = {chip["phy_id"]: chip for chip in found["chips"] if chip["phy_id"] is not None}
+                self.family = found["family"]
+            except VendorError as error:
+                self.error = error
+            finally:
+                self._done.set()
+        return self
+
+    def family_known(self, seconds: float) -> str | None:
+        """The family of the chips, as soon as npu-smi has answered; None if it does not within ``seconds``."""
+        self._done.wait(min(seconds, threading.TIMEOUT_MAX))
+        return self.family
+
+
+class Conversation:
+    """All that is asked of one NPU. ``tool`` is its own L(HccnTool), so that its timeout can follow the clock."""
+
+    def __init__(self, phy_id: int, tool: HccnTool, clock: Clock, timeout: float) -> None:
+        self.phy_id = phy_id
+        self.tool = tool
+        self.clock = clock
+        self.timeout = timeout
+        self.values: dict = {}
+        self.no_answers: list = []
+        self.unsupported: list = []
+        self.ended: NoAnswer | None = None
+
+    def ask(self, check: str, machine: Machine) -> None:
+        if self.ended is not None:
+            return
+        if check == "vnic" and machine.family_known(self.timeout) not in ("A3", None):
+            return
+        try:
+            answer = self._within_time(getattr(self.tool, f"get_{check}"))
+        except HccnUnsupported:
+            self.unsupported.append(check)
+        except ToolNotFound:
+            raise
+        except (VendorError, _Over) as error:
+            self.no_answers.append(self._no_answer(check, error))
+        else:
+            self.values[check] = answer.to_dict() if hasattr(answer, "to_dict") else answer
+
+    def ping(self, wish: dict, how: dict, slot: float) -> dict:
+        """One entry of C(pings), tried not before ``slot`` seconds after the beginning.
+
+        :arg wish: mapping with round, phy_id, peer, peer_phy_id and address.
+        :arg how: the method of the tool as C(tool), and its keyword arguments as C(options).
+        """
+        result = {**wish, **dict.fromkeys(_PING_VALUES), "error": None, "remedy": None, "duration_s": 0.0}
+        result.update(unreachable=False, too_long=False)
+        if self.ended is not None:
+            result.update(error=f"not tried: the NPU {self.ended.reason}", remedy=self.ended.remedy)
+            return result
+        began = None
+        try:
+            self.clock.sleep(slot - self.clock.elapsed())
+            began = self.clock.elapsed()
+            answer = self._within_time(getattr(self.tool, how["tool"]), wish["address"], **how["options"])
+            result.update((key, getattr(answer, key)) for key in _PING_VALUES)
+        except ToolNotFound:
+            raise
+        except (VendorError, _Over) as error:
+            missing = self._no_answer("ping", error)
+            result.update(
+                error=f"the NPU {missing.reason}" if missing.silent else missing.reason, remedy=missing.remedy
+            )
+        if began is not None:
+            result["duration_s"] = round(self.clock.elapsed() - began, 3)
+        return result
+
+    def _within_time(self, method, *arguments, **options):
+        left = self.clock.left()
+        if left <= 0:
+            raise _Over
+        self.tool.timeout = min(self.timeout, left)
+        return method(self.phy_id, *arguments, **options)
+
+    def _no_answer(self, check: str, error: Exception) -> NoAnswer:
+        """The error as a missing answer; after those that took long already, the NPU is not asked again."""
+        if isinstance(error, _Over):
+            why = f"was not asked for {check} and what comes after it: {self.clock.deadline:g} s were over (deadline)"
+            self.ended = NoAnswer(check, why, "see which NPU or tool is slow, or raise the deadline", True)
+        elif isinstance(error, ToolTimeout):
+            why = f"gave no answer within {self.tool.timeout:g} s to `{_typed(error)}`, and was not asked further"
+            self.ended = NoAnswer(check, why, _SICK, True)
+        elif isinstance(error, HccnBusy):
+            why = f"did not answer `{_typed(error)}`: {error.reason}"
+            self.ended = NoAnswer(check, why, error.remedy.rstrip("."), True)
+        else:
+            return NoAnswer(check, error.reason, error.remedy.rstrip("."))
+        return self.ended
+
+    def port(self, machine: Machine) -> Port:
+        chip = machine.chips.get(self.phy_id, {})
+        return Port(
+            self.phy_id,
+            chip.get("npu_id"),
+            chip.get("chip_id"),
+            dict(self.values),
+            tuple(self.no_answers),
+            tuple(self.unsupported),
+        )
+
+
+def examine(phy_ids, checks, pings, machine: Machine, clock: Clock, tool: dict, how: dict) -> tuple:
+    """Ask all NPUs, and run their pings.
+
+    :arg checks: of L(PORT_CHECKS), in any order. :arg pings: mappings as for L(Conversation.ping).
+    :arg tool: C(path) and C(timeout) of hccn_tool. :arg how: of the pings; C(round_s) is the length of a round.
+    :returns: ({phy_id: L(Port)}, results of the pings in the order given).
+
+    Raises L(ToolNotFound) if there is no hccn_tool; whatever else goes wrong is in the answer.
+    """
+    checks = [check for check in PORT_CHECKS if check in checks]
+    talks = {
+        phy_id: Conversation(phy_id, HccnTool(tool["path"], tool["timeout"], sleep=clock.sleep), clock, tool["timeout"])
+        for phy_id in sorted({*phy_ids, *(ping["phy_id"] for ping in pings)})
+    }
+    jobs: dict = {}
+    if machine.pending:
+        jobs["machine"] = [machine.read]
+    for phy_id, talk in talks.items():
+        mine = sorted((ping["round"], index) for index, ping in enumerate(pings) if ping["phy_id"] == phy_id)
+        jobs[phy_id] = [
+            *(functools.partial(talk.ask, check, machine) for check in checks if phy_id in phy_ids),
+            *(
+                functools.partial(
+                    lambda talk, n, slot: (n, talk.ping(pings[n], how, slot)), talk, n, turn * how["round_s"]
+                )
+                for turn, n in mine
+            ),
+        ]
+    done = side_by_side(jobs, workers=len(jobs))
+    results = [answer for phy_id in talks for answer in done[phy_id] if answer is not None]
+    return (
+        {phy_id: talks[phy_id].port(machine) for phy_id in phy_ids},
+        [result for _index, result in sorted(results, key=lambda pair: pair[0])],
+    )
+
+
+def _typed(error: VendorError) -> str:
+    """The command as one would type it, without the folder of the tool."""
+    words = error.command.argv if error.command is not None else ()
+    return " ".join(("hccn_tool", *words[1:]))
+
+
+__all__ = ["Clock", "Conversation", "Machine", "examine"]
