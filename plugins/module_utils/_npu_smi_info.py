@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass
 from ansible_collections.npuops.ascend.plugins.module_utils._npu_smi_text import (
     ParseError,
     absent,
+    is_log,
     lines_of,
     raise_tool_error,
 )
@@ -84,7 +85,6 @@ _RULE = re.compile(r"[+|][-=+|]*[-=]{3}[-=+|]*")
 _IDLE = re.compile(r"No\s+running\s+processes\s+found\s+in\s+NPU\s+(\d+)")
 # Publishers leave out rows: "..." alone or in the cells of a row.
 _ELISION = re.compile(r"[|\s]*(?:\.{3,}|…)[|\s.…]*")
-_LOG = re.compile(r"\[(?:INFO|WARN|ERROR|DEBUG).*[^|]")
 
 
 @dataclass(frozen=True)
@@ -188,9 +188,8 @@ def _split(lines) -> tuple:
     if not of_table:
         return lines, [], []
     before, table, after = lines[: of_table[0]], lines[of_table[0] : of_table[-1] + 1], lines[of_table[-1] + 1 :]
-    # Libraries preloaded into the tool may log at any time.
-    after = [entry for entry in table if _LOG.fullmatch(entry[1])] + after
-    table = [entry for entry in table if not _LOG.fullmatch(entry[1])]
+    after = [entry for entry in table if is_log(entry[1])] + after
+    table = [entry for entry in table if not is_log(entry[1])]
     for number, line in after:
         if line.endswith("|") or line.startswith("+"):
             raise ParseError("this looks like a damaged row of a table", line, number)

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from ansible_collections.npuops.ascend.plugins.module_utils._npu_smi_text import (
     ParseError,
     absent,
+    is_log,
     lines_of,
     raise_tool_error,
 )
@@ -33,7 +34,7 @@ _KEY_VALUE = re.compile(r"(?P<key>\S(?:.*?\S)?)\s*:\s*(?P<value>.*)")
 
 @dataclass(frozen=True)
 class MappingRow:
-    """One chip, or one ``Mcu``, of ``npu-smi info -m``. What has no column, or shows ``-``, is None."""
+    """One chip, ``Mcu`` or ``3559`` of ``npu-smi info -m``. What has no column, or shows ``-``, is None."""
 
     npu_id: int
     chip_id: int | None
@@ -44,8 +45,8 @@ class MappingRow:
 
     @property
     def is_mcu(self) -> bool:
-        """The card's controller: listed like a chip, but nothing can run on it."""
-        return self.name.lower() == "mcu"
+        """The card's controller, or its video processor 3559: listed like a chip, but no model can run on it."""
+        return self.name.lower() in ("mcu", "3559")
 
     def to_dict(self) -> dict:
         return asdict(self)
@@ -104,7 +105,7 @@ def parse_mapping(text: str) -> Mapping:
         if columns is None:
             columns = _mapping_header(words, line, number)
             continue
-        if not words or re.fullmatch(r"\.{3,}", line):
+        if not words or re.fullmatch(r"\.{3,}", line) or is_log(line):
             continue
         row = _mapping_row(columns, words, line, number)
         if (row.npu_id, row.slot_id, row.chip_id) in seen:
@@ -153,7 +154,7 @@ def parse_list(text: str) -> NpuList:
     raise_tool_error(lines)
     total, npus = None, []
     for number, line in lines:
-        if not line or re.fullmatch(r"\.{3,}", line):
+        if not line or re.fullmatch(r"\.{3,}", line) or is_log(line):
             continue
         match = _KEY_VALUE.fullmatch(line)
         if not match:

@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from ansible_collections.npuops.ascend.plugins.module_utils._npu_smi_sections import processes_of, read_sections
 from ansible_collections.npuops.ascend.plugins.module_utils._npu_smi_text import (
     ParseError,
+    is_log,
     lines_of,
     raise_tool_error,
 )
@@ -29,6 +30,12 @@ _TITLES = {
         "DDR Hugepages Total(page)": ("ddr_hugepages_total", int),
         "DDR Hugepages Usage Rate(%)": ("ddr_hugepages_usage_pct", int),
         "DDR Bandwidth Usage Rate(%)": ("ddr_bw_pct", int),
+        # 310 and 310B have these in place of DDR.
+        "Memory Capacity(MB)": ("memory_capacity_mb", int),
+        "Memory Usage Rate(%)": ("memory_usage_pct", int),
+        "Memory Bandwidth Usage Rate(%)": ("memory_bw_pct", int),
+        "Hugepages Total(page)": ("hugepages_total", int),
+        "Hugepages Usage Rate(%)": ("hugepages_usage_pct", int),
         "HBM Capacity(MB)": ("hbm_capacity_mb", int),
         "HBM Usage Rate(%)": ("hbm_usage_pct", int),
         "HBM Bandwidth Usage Rate(%)": ("hbm_bw_pct", int),
@@ -149,7 +156,7 @@ def parse_topology(text: str) -> Topology:
             continue
         if line == "Legend:":
             break
-        if not line:
+        if not line or is_log(line):
             continue
         if len(cells) != len(names) + 2:
             raise ParseError(f"{len(cells)} columns where {len(names) + 2} are expected", line, number)

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from ansible_collections.npuops.ascend.plugins.module_utils._npu_smi_text import (
     ParseError,
     absent,
+    is_log,
     lines_of,
     raise_tool_error,
 )
@@ -128,6 +129,8 @@ def _entries(lines) -> list:
     entries: list = []
     after_blank = True
     for number, line in lines:
+        if is_log(line):
+            continue
         match = _KEY_VALUE.fullmatch(line)
         if line == _NO_PROCESS or _PROCESS.fullmatch(line):
             entries.append(Entry("", line, line, number, after_blank))
@@ -135,7 +138,7 @@ def _entries(lines) -> list:
             entries.append(Entry(match.group("key"), match.group("value"), line, number, after_blank))
         elif match and entries:
             entries[-1].value += "\n" + match.group("value")
-        elif line and entries:  # before them come log lines of preloaded libraries
+        elif line and entries:  # before them a library may have said anything
             raise ParseError("this is no 'key : value' line", line, number)
         after_blank = not line
     return entries

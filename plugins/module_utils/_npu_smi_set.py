@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from dataclasses import asdict, dataclass, field
 
-from ansible_collections.npuops.ascend.plugins.module_utils._npu_smi_text import ParseError, lines_of
+from ansible_collections.npuops.ascend.plugins.module_utils._npu_smi_text import ParseError, is_log, lines_of
 from ansible_collections.npuops.ascend.plugins.module_utils._run import Completed
 
 # Publishers squeeze both lines into one. A blank stands before the colon that separates.
@@ -44,7 +44,7 @@ class SetResult:
 
 def parse_set(text: str) -> SetResult:
     """Parse the answer to any ``npu-smi set``. Raises L(ParseError) if there is no text at all."""
-    statuses, messages, sentences = [], [], []
+    statuses, messages, sentences, logs = [], [], [], []
     usage = False
     lines = lines_of(text)
     for _number, line in lines:
@@ -58,12 +58,12 @@ def parse_set(text: str) -> SetResult:
         elif line and not _LOG.fullmatch(line):
             usage = usage or bool(_USAGE.fullmatch(line))
             if not usage:
-                sentences.append(line)
+                (logs if is_log(line) else sentences).append(line)
     first = next((line for _number, line in lines if line), None)
     if first is None:
         raise ParseError("npu-smi said nothing")
     ok = bool(statuses) and all(status == "OK" for status in statuses)
-    said = messages if ok and messages else messages + sentences
+    said = messages if ok and messages else messages + sentences + logs
     return SetResult(ok, " ".join(said) or first, statuses[0] if statuses else None)
 
 

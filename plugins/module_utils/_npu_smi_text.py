@@ -47,6 +47,11 @@ _TOOL_ERRORS = (
     (r"^Command or option is not found", "This npu-smi is too old for it, or the path names another program."),
     (r"^This command can be executed only by the root user", "Run it with become: true."),
 )
+# What libraries loaded into the tool, and the driver's own, print between its lines at any time. No row of a table and
+# no line with a key begins like this; a line that ends in '|' is a damaged row.
+_LOG = re.compile(
+    r"(?:\[[A-Za-z][^\]]*\]|DrvMng\w+ failed\b|(?:WARNING|INFO|ERROR): |\d{4}-\d\d-\d\d[ T]\d\d:\d\d)(?:.*[^|])?"
+)
 _RET = re.compile(r"\bret(?: is |\s*=\s*)(-?\d+)")
 
 
@@ -101,6 +106,11 @@ def raise_tool_error(lines) -> None:
                 raise error(line, remedy, int(ret.group(1)) if ret else None)
 
 
+def is_log(line: str) -> bool:
+    """True for a line of a log, which may stand anywhere and means nothing to a parser."""
+    return bool(_LOG.fullmatch(line))
+
+
 def absent(value: str) -> bool:
     """True for what the tool prints in place of a value it does not have."""
     return value in ("NA", "N/A", "-", "- -", "")
@@ -112,6 +122,7 @@ __all__ = [
     "ParseError",
     "ToolReportedError",
     "absent",
+    "is_log",
     "lines_of",
     "raise_tool_error",
 ]

@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass
 from ansible_collections.npuops.ascend.plugins.module_utils._npu_smi_text import (
     ParseError,
     absent,
+    is_log,
     lines_of,
     raise_tool_error,
 )
@@ -53,7 +54,6 @@ _PAIR = re.compile(rf"({_HALF})\s*/\s*({_HALF})")
 _PAIRS = re.compile(rf"{_PAIR.pattern}(?:\s+{_PAIR.pattern})*")
 _RULE = re.compile(r"[-+=|]{3,}")
 _ELISION = re.compile(r"[|\s]*(?:\.{3,}|…)[|\s.…]*")
-_LOG = re.compile(r"\[(?:INFO|WARN|ERROR|DEBUG).*")
 _TOTAL = re.compile(r"Total\s+number\s+of\s+vnpu\s*:\s*(\S*)", re.IGNORECASE)
 _KEY_VALUE = re.compile(r"(?P<key>[^:]*[^:\s])\s*:\s*(?P<value>.*)")
 
@@ -276,7 +276,7 @@ def _table_lines(text: str, keep_elision: bool = False) -> list:
     found = []
     for number, line in lines:
         bare = line.strip("|").strip()
-        if not bare or _RULE.fullmatch(line) or _LOG.fullmatch(bare):
+        if not bare or _RULE.fullmatch(line) or is_log(line):
             continue
         if keep_elision or not _ELISION.fullmatch(line):
             found.append((number, bare))
