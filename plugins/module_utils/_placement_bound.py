@@ -6,7 +6,7 @@
 A chip is a vector of resources, a slice is a smaller one, and a I(pattern) is a multiset of slices that fits a chip to
 which none can be added. Weights for which no pattern weighs more than the chip costs prove a lower bound: all slices
 together weigh no more than the chips that hold them. The best such weights are a linear programme with as many
-variables as there are kinds of slices, solved here in exact fractions.
+variables as there are kinds of slices. It is solved in floating point, and what it says is checked in fractions.
 
 Pure. This module util is PRIVATE to the collection. It can have breaking changes at any time.
 """
@@ -14,11 +14,16 @@ Pure. This module util is PRIVATE to the collection. It can have breaking change
 from __future__ import annotations
 
 from fractions import Fraction
+from math import gcd
 
 # Beyond these the answer is still a proven bound, only perhaps a weaker one.
 MAX_PATTERNS = 3000
 MAX_STATES = 4000
 MAX_HOST_STATES = 200
+MAX_PIVOTS = 2000
+MAX_DENOMINATOR = 5000
+# What counts as nothing in floating point.
+TINY = 1e-9
 
 
 def fits(need, free):
@@ -63,22 +68,46 @@ def patterns(capacity, needs):
 
 
 def linear(demand, rows, costs):
-    """Maximise demand·w under rows·w <= costs and w >= 0 (costs > 0), by the simplex method with Bland's rule.
+    """Maximise demand·w under rows·w <= costs and w >= 0 (costs > 0).
 
-    :returns: (best value, the weights w, how often each row is used in the dual: the chips cut by each pattern), in
-        fractions.
+    Solved by the simplex method in floating point. The weights are then rounded, and lowered until they hold every
+    row exactly, so that the value is proven although the arithmetic was not exact.
+
+    :returns: (best value, the weights w, both in fractions; how often each row is used in the dual, about: the chips
+        cut by each pattern).
+    """
+    found, used = _simplex(demand, rows, costs)
+    weights = [Fraction(x).limit_denominator(MAX_DENOMINATOR) if x > TINY else Fraction(0) for x in found]
+    common = 1
+    for weight in weights:
+        common = common * weight.denominator // gcd(common, weight.denominator)
+    whole = [int(weight * common) for weight in weights]
+    heaviest = {}
+    for row, cost in zip(rows, costs):
+        heaviest[cost] = max(heaviest.get(cost, 0), sum(x * w for x, w in zip(row, whole)))
+    excess = max([Fraction(1), *(Fraction(heavy, common) / cost for cost, heavy in heaviest.items())])
+    weights = [weight / excess for weight in weights]
+    return sum((d * weight for d, weight in zip(demand, weights)), Fraction(0)), weights, used
+
+
+def _simplex(demand, rows, costs):
+    """(weights, how often each row is used), in floating point. The steepest column first; Bland's rule where that
+    takes long.
     """
     width = len(demand)
-    table = [[Fraction(x) for x in row] + [Fraction(cost)] for row, cost in zip(rows, costs)]
-    goal = [Fraction(-x) for x in demand] + [Fraction(0)]
+    table = [[*map(float, row), float(cost)] for row, cost in zip(rows, costs)]
+    goal = [*(-float(x) for x in demand), 0.0]
     outside = list(range(width))
     inside = list(range(width, width + len(rows)))
-    while True:
-        entering = min((label, c) for c, label in enumerate(outside) if goal[c] < 0) if _improvable(goal) else None
-        if entering is None:
+    for turn in range(MAX_PIVOTS):
+        better = [c for c in range(width) if goal[c] < -TINY]
+        if not better:
             break
-        col = entering[1]
-        _ratio, _label, pivot = min((row[-1] / row[col], inside[r], r) for r, row in enumerate(table) if row[col] > 0)
+        col = min(better, key=lambda c: (goal[c], outside[c]) if turn < MAX_PIVOTS // 2 else (outside[c],))
+        ratios = [(row[-1] / row[col], inside[r], r) for r, row in enumerate(table) if row[col] > TINY]
+        if not ratios:
+            break
+        _ratio, _label, pivot = min(ratios)
         factor = table[pivot][col]
         table[pivot] = [x / factor for x in table[pivot]]
         table[pivot][col] = 1 / factor
@@ -86,23 +115,19 @@ def linear(demand, rows, costs):
         for row in [*table[:pivot], *table[pivot + 1 :], goal]:
             times = row[col]
             if times:
+                row[col] = 0.0
                 for c, x in filled:
                     row[c] -= times * x
-                row[col] = -times / factor
         outside[col], inside[pivot] = inside[pivot], outside[col]
-    used = [Fraction(0)] * len(rows)
+    used = [0.0] * len(rows)
     for c, label in enumerate(outside):
         if label >= width:
             used[label - width] = goal[c]
-    weights = [Fraction(0)] * width
+    weights = [0.0] * width
     for row, label in zip(table, inside):
         if label < width:
             weights[label] = row[-1]
-    return goal[-1], weights, used
-
-
-def _improvable(goal):
-    return any(x < 0 for x in goal[:-1])
+    return weights, used
 
 
 def ceil(fraction):
@@ -167,7 +192,7 @@ def plan(demand, capacity, needs):
     value, _weights, used = linear(wanted, cuts, [1] * len(cuts))
     chips, rest = [], wanted
     for cut, times in zip(cuts, used):
-        for _chip in range(times.numerator // times.denominator):
+        for _chip in range(int(times + TINY)):
             chips.append(tuple(min(r, c) for r, c in zip(rest, cut)))
             rest = minus(rest, chips[-1])
     tail = _covering(rest, cuts)

@@ -224,7 +224,8 @@ def main():
     parser.add_argument("--limit", type=float, default=10, help="seconds for CP-SAT on one instance")
     args = parser.parse_args()
     large(args)
-    small(args)
+    if args.small:
+        small(args)
 
 
 if __name__ == "__main__":
