@@ -77,13 +77,24 @@ class Vnic(Answer):
 
 @dataclass(frozen=True)
 class Tls(Answer):
-    """``-tls -g``; None for what an old driver does not print. ``certificates`` in the order printed."""
+    """``-tls -g``; None for what an old driver does not print.
+
+    ``certificates`` in the order printed, each with name, issuer, start_time, end_time, and from newer drivers subject
+    and expiration_status (0 normal, 1 near its end, 2 expired).
+    """
 
     dev_id: int
     tls_switch: int
     tls_preconfigured: int | None = None
     tls_alarm_days: int | None = None
     certificates: tuple = ()
+
+    @property
+    def crl_status(self) -> int | None:
+        """The expiration status of the revocation list; None if there is none."""
+        return next(
+            (each.get("expiration_status") for each in self.certificates if each["name"].lower() == "crl"), None
+        )
 
 
 @dataclass(frozen=True)
@@ -247,8 +258,10 @@ def parse_tls_all(text: str) -> tuple:
         elif part and heads:
             certificates[-1].append({"name": part.group("name")})
         elif entry and heads and certificates[-1]:
-            key = entry.group("key").lower().replace("tls expiration status", "expiration_status")
-            certificates[-1][-1][key] = entry.group("value")
+            key, value = entry.group("key").lower(), entry.group("value")
+            if key == "tls expiration status":
+                key, value = "expiration_status", integer(value)
+            certificates[-1][-1][key] = value
     return tuple(
         Tls(
             dev,

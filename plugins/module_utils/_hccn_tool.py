@@ -15,6 +15,8 @@ import time
 from dataclasses import replace
 
 from ansible_collections.npuops.ascend.plugins.module_utils._hccn_lldp import Lldp, lldp_ifnames, parse_lldp
+from ansible_collections.npuops.ascend.plugins.module_utils._hccn_optical import Optical, parse_optical, parse_opticals
+from ansible_collections.npuops.ascend.plugins.module_utils._hccn_perftest import RoceTest, parse_roce_test
 from ansible_collections.npuops.ascend.plugins.module_utils._hccn_ping import (
     Ping,
     parse_hccs_ping,
@@ -47,6 +49,21 @@ from ansible_collections.npuops.ascend.plugins.module_utils._hccn_query import (
     parse_version,
     parse_vnic,
     parse_vnics,
+)
+from ansible_collections.npuops.ascend.plugins.module_utils._hccn_stats import (
+    HwStats,
+    LinkStat,
+    Recovery,
+    Route,
+    Status,
+    parse_cfg_status,
+    parse_hw_stats,
+    parse_link_stat,
+    parse_recovery,
+    parse_route,
+    parse_stat,
+    parse_status,
+    split_devices,
 )
 from ansible_collections.npuops.ascend.plugins.module_utils._hccn_text import (
     HccnBusy,
@@ -146,6 +163,42 @@ class HccnTool:
         """``-lldp -g``; None if no neighbour speaks LLDP."""
         return self.ask(parse_lldp, "-i", phy_id, "-lldp", "-g")
 
+    def get_link_stat(self, phy_id: int) -> LinkStat:
+        """``-link_stat -g``"""
+        return self.ask(parse_link_stat, "-i", phy_id, "-link_stat", "-g")
+
+    def get_stat(self, phy_id: int) -> dict:
+        """``-stat -g``: counters by name."""
+        return self.ask(parse_stat, "-i", phy_id, "-stat", "-g")
+
+    def get_hw_stats(self, phy_id: int) -> HwStats:
+        """``-hw_stats -g``"""
+        return self.ask(parse_hw_stats, "-i", phy_id, "-hw_stats", "-g")
+
+    def get_optical(self, phy_id: int) -> Optical:
+        """``-optical -g``; L(HccnUnsupported) on a copper cable."""
+        return self.ask(parse_optical, "-i", phy_id, "-optical", "-g")
+
+    def get_route(self, phy_id: int) -> Route:
+        """``-route -g``"""
+        return self.ask(parse_route, "-i", phy_id, "-route", "-g")
+
+    def get_status(self, phy_id: int) -> Status:
+        """``-status -g``"""
+        return self.ask(parse_status, "-i", phy_id, "-status", "-g")
+
+    def get_bandwidth(self, phy_id: int) -> dict:
+        """``-bandwidth -g``: what goes over the port now, ``tx_mb_s`` and ``rx_mb_s``."""
+        return self.ask(parse_bandwidth, "-i", phy_id, "-bandwidth", "-g")
+
+    def get_version(self, phy_id: int) -> dict:
+        """``-version -g``: driver and firmware of the network."""
+        return self.ask(parse_version, "-i", phy_id, "-version", "-g")
+
+    def get_cfg_status(self, phy_id: int) -> str:
+        """``-cfg status``: how the recovery at boot ended, "SUCCESS", "NONE" …"""
+        return self.ask(parse_cfg_status, "-i", phy_id, "-cfg", "status")
+
     def ping(self, phy_id: int, address: str, packets: int | None = None, size: int | None = None) -> Ping:
         """``-ping -g address ADDRESS [pkt SIZE]``; ``size`` is the payload in bytes (0 to 65507).
 
@@ -198,6 +251,48 @@ class HccnTool:
         """``-link -s up|down``"""
         return self.set("-i", phy_id, "-link", "-s", "up" if up else "down")
 
+    def recovery(self, phy_id: int | None = None, timeout: float | None = None) -> Recovery:
+        """``-cfg recovery``: set what /etc/hccn.conf says, for one NPU or for all. A sick NPU takes up to 300 s."""
+        who = ["-a"] if phy_id is None else ["-i", phy_id]
+
+        def judge(done: Completed) -> Recovery:
+            _raise_busy(done)
+            return parse_recovery(_said(done), done.rc)
+
+        return self._run(judge, (*who, "-cfg", "recovery"), timeout)
+
+    def roce_test(
+        self,
+        phy_id: int,
+        test: str,
+        address: str | None = None,
+        size: int = 65536,
+        iterations: int = 1000,
+        tcp: bool = True,
+        extra: tuple = (),
+        timeout: float | None = None,
+    ) -> RoceTest:
+        """``-roce_test TEST``, TEST as ``ib_send_bw``. Without ``address`` the NPU receives: start it first.
+
+        A receiver waits until its sender has come (the tool gives up after 1600 s, here ``timeout`` ends it earlier).
+        After a receiver or sender that was ended so, and after the last test, call L(roce_test_reset) on both NPUs.
+        """
+        to = [] if address is None else ["address", address]
+        words = ["-s", size, "-n", iterations, *extra, *to, *(["-tcp"] if tcp else [])]
+        return self.ask(parse_roce_test, "-i", phy_id, "-roce_test", test, *words, timeout=timeout)
+
+    def roce_test_receive(self, phy_id: int, test: str, **options) -> RoceTest:
+        """The receiver of L(roce_test)."""
+        return self.roce_test(phy_id, test, None, **options)
+
+    def roce_test_send(self, phy_id: int, test: str, address: str, **options) -> RoceTest:
+        """The sender of L(roce_test); ``address`` is the receiving NPU's."""
+        return self.roce_test(phy_id, test, address, **options)
+
+    def roce_test_reset(self, phy_id: int) -> SetResult:
+        """``-roce_test reset``: end what is left of tests on this NPU."""
+        return self.set("-i", phy_id, "-roce_test", "reset")
+
     def set(self, *arguments) -> SetResult:
         """Run a set command. Refusals are in the answer, judged by text and exit status.
 
@@ -205,15 +300,13 @@ class HccnTool:
         """
 
         def judge(done: Completed) -> SetResult:
-            busy = reported(_said(done))
-            if isinstance(busy, HccnBusy):
-                raise busy
+            _raise_busy(done)
             return replace(parse_set(_said(done), done.rc), command=done)
 
         return self._run(judge, arguments)
 
-    def ask(self, parse, *arguments):
-        """Run ``hccn_tool ARGUMENTS`` and return what ``parse`` makes of its text."""
+    def ask(self, parse, *arguments, timeout: float | None = None):
+        """Run ``hccn_tool ARGUMENTS`` and return what ``parse`` makes of its text (stdout, then stderr)."""
 
         def judge(done: Completed):
             if not _said(done).strip() and (done.rc or parse is not parse_lldp):
@@ -226,15 +319,15 @@ class HccnTool:
                 self.complaints.append(f"{done.shown} printed its answer but ended with exit status {done.rc}")
             return answer
 
-        return self._run(judge, arguments)
+        return self._run(judge, arguments, timeout)
 
-    def _run(self, judge, arguments):
+    def _run(self, judge, arguments, timeout: float | None = None):
         """Run the command until it is not busy any more, and return what ``judge`` makes of the L(Completed)."""
         phy_id = arguments[1] if arguments[0] == "-i" else None
         began = self._clock()
         wait = _FIRST_WAIT
         for retries_left in range(self.busy_retries, -1, -1):
-            done = run((self.path, *arguments), self.timeout, missing=_MISSING)
+            done = run((self.path, *arguments), timeout or self.timeout, missing=_MISSING)
             try:
                 return judge(done)
             except HccnBusy as busy:
@@ -253,50 +346,24 @@ class HccnTool:
         raise AssertionError("busy_retries is negative")
 
 
+def _raise_busy(done: Completed) -> None:
+    error = reported(_said(done))
+    if isinstance(error, HccnBusy):
+        raise error
+
+
 def _said(done: Completed) -> str:
     return done.stdout + ("\n" if done.stdout and not done.stdout.endswith("\n") else "") + done.stderr
 
 
 __all__ = [
-    "HCCN_TOOL",
-    "Gateway",
-    "HccnBusy",
-    "HccnError",
-    "HccnParseError",
-    "HccnReported",
-    "HccnTool",
-    "HccnUnsupported",
-    "Ip",
-    "Ip6",
-    "Lldp",
-    "Ping",
-    "SetResult",
-    "Tls",
-    "VendorError",
-    "Vnic",
-    "lldp_ifnames",
-    "parse_bandwidth",
-    "parse_fec",
-    "parse_gateway",
-    "parse_gateways",
-    "parse_hccs_ping",
-    "parse_ip",
-    "parse_ip6",
-    "parse_ips",
-    "parse_link",
-    "parse_lldp",
-    "parse_mac",
-    "parse_mtu",
-    "parse_net_health",
-    "parse_netdetect",
-    "parse_ping",
-    "parse_pings",
-    "parse_set",
-    "parse_speed",
-    "parse_tls",
-    "parse_tls_all",
-    "parse_version",
-    "parse_vnic",
-    "parse_vnics",
-    "split_answers",
-]
+    "Gateway", "HCCN_TOOL", "HccnBusy", "HccnError", "HccnParseError", "HccnReported", "HccnTool",
+    "HccnUnsupported", "HwStats", "Ip", "Ip6", "LinkStat", "Lldp", "Optical", "Ping", "Recovery", "RoceTest",
+    "Route", "SetResult", "Status", "Tls", "VendorError", "Vnic", "lldp_ifnames", "parse_bandwidth",
+    "parse_cfg_status", "parse_fec", "parse_gateway", "parse_gateways", "parse_hccs_ping", "parse_hw_stats",
+    "parse_ip", "parse_ip6", "parse_ips", "parse_link", "parse_link_stat", "parse_lldp", "parse_mac",
+    "parse_mtu", "parse_net_health", "parse_netdetect", "parse_optical", "parse_opticals", "parse_ping",
+    "parse_pings", "parse_recovery", "parse_roce_test", "parse_route", "parse_set", "parse_speed", "parse_stat",
+    "parse_status", "parse_tls", "parse_tls_all", "parse_version", "parse_vnic", "parse_vnics", "split_answers",
+    "split_devices",
+]  # fmt: skip
