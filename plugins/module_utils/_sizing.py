@@ -78,7 +78,7 @@ _FACTORS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "K": 2**10, "M": 2**20, "
 class Estimate:
     """What was found. Sizes in GiB.
 
-    C(tokens) is how long a request may be and C(sequences) how many of them fit at once, both 0 without a KV cache, as
+    C(tokens) is how long a request may be and C(sequences) how many of them fit at once, both 0 without a KV cache;
     C(kv_dtype) is None then. C(assumed) are sentences, one for each number that neither files nor flags gave.
     """
 
@@ -230,7 +230,7 @@ def _kv_dtype(config, args):
         return "float16", 2, "the KV cache is float16, as the engine's dtype auto makes of float32"
     if name in _BYTES:
         return name, _BYTES[name], f"the KV cache is {name}, the model's dtype"
-    return "bfloat16", 2, f"a value of the KV cache has 2 bytes (the model's dtype is {name or 'not given'})"
+    return name or None, 2, f"a value of the KV cache has 2 bytes (the model's dtype is {name or 'not given'})"
 
 
 def _loaded(weights, config, args, quantized):
@@ -248,7 +248,8 @@ def estimate(model, args=None, requests=1):
 
     :arg model: {"config": config.json as a mapping, "weights_bytes": bytes of the weight files, "index":
         model.safetensors.index.json as a mapping (used without weights_bytes), "quantization": its kind or None,
-        "problem": why nothing could be read, or None}, all but the first optional. M(npuops.ascend.model_info) has it.
+        "notes": what is odd about the files, "problem": why nothing could be read, or None}, all but the first
+        optional. M(npuops.ascend.model_info) has it.
     :arg args: flags of vLLM in snake_case; C(max_model_len), C(gpu_memory_utilization), C(dtype), C(block_size) and
         C(kv_cache_dtype) are looked at.
     :arg requests: how many requests of the full length must fit at once.
@@ -287,7 +288,7 @@ def estimate(model, args=None, requests=1):
         assumed.append(f"the engine uses {UTILIZATION:g} of the device's memory")
     assumed.append(f"a device shows {SHOWN:g} of its size")
     assumed.append(f"{OVERHEAD_GIB:g} GiB for activations and the runtime")
-    assumed = [sentence for sentence in assumed if sentence]
+    assumed = [sentence for sentence in [*assumed, *model.get("notes", ())] if sentence]
     return Estimate(weights / GIB, kv_cache, length, requests if per_token else 0, kv_dtype, _share(args), assumed)
 
 

@@ -307,6 +307,11 @@ def test_everything_assumed_is_said():
     assert (told["tokens"], told["sequences"], told["kv_dtype"], told["overhead_gb"]) == (32768, 1, "bfloat16", 2)
 
 
+def test_what_is_odd_about_the_files_is_said():
+    found = sizing.estimate({"config": BGE_M3, "weights_bytes": 5, "notes": ["the index tells 9 bytes"]})
+    assert found.assumed[-1] == "the index tells 9 bytes"
+
+
 def test_what_the_flags_say_is_not_assumed():
     args = {"max_model_len": 4096, "gpu_memory_utilization": 0.5, "kv_cache_dtype": "fp8_e4m3"}
     found = sizing.estimate({"config": QWEN25_7B, "weights_bytes": 2 * sizing.GIB}, args, requests=4)
