@@ -19,7 +19,7 @@ HOLDER = (
     "from npusim.device import open_device; device = open_device({phy}); device.allocate({mb}); time.sleep(10**9)"
 )
 HOLDER_UNIT = "npuops-lab-process-{phy}.service"
-LOSS_COMMENT = "npuops-lab-loss"
+ANY = "any"  # where a value may be left to npusim
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,28 +55,13 @@ def _npusim(kind: str, *options: str, selects: int = 1) -> tuple[Callable, Calla
     """A fault of the hardware; ``options`` name the values, the first of which selects what has it (or none does)."""
 
     def words(values: Sequence[str], count: int) -> list[str]:
-        return [word for name, value in list(zip(options, values, strict=True))[:count] for word in (name, value)]
+        pairs = list(zip(options, values, strict=True))[:count]
+        return [word for name, value in pairs if value != ANY for word in (name, value)]
 
     return (
         lambda *values: [["npusim", "fault", "add", kind, *words(values, len(options))]],
         lambda *values: [["npusim", "fault", "clear", kind, *words(values, selects)]],
     )
-
-
-def _loss(phy: str, percent: str) -> list[list[str]]:
-    # The node's own addresses say which it is: the fourth octet is 10 + phy id.
-    address = rf"ip -4 -o addr show dev eth1 | sed -n 's|.* inet \([0-9.]*\.{10 + int(phy)}\)/.*|\1|p'"
-    script = (
-        f'ip=$({address}); [ -n "$ip" ] || {{ echo "no chip {phy}" >&2; exit 1; }}; '
-        f'iptables -A INPUT -i eth1 -d "$ip" -m comment --comment {LOSS_COMMENT} '
-        f"-m statistic --mode random --probability {int(percent) / 100:.2f} -j DROP"
-    )
-    return [["sh", "-c", script]]
-
-
-def _no_loss(*_values: str) -> list[list[str]]:
-    rules = f"iptables -S INPUT | grep -e '--comment {LOSS_COMMENT} ' | sed 's/^-A/-D/'"
-    return [["sh", "-c", f"{rules} | while read -r rule; do iptables $rule || exit 1; done"]]
 
 
 def _kill(name: str) -> list[list[str]]:
@@ -105,10 +90,47 @@ FAULTS: dict[str, Fault] = {
         "MB of a chip's HBM are held by no process", [PHY, ("MB", "20000")], *_npusim("leak", "--phy", "--mb")
     ),
     "link-down": Fault("the RoCE cable of a chip is pulled", [PHY], *_npusim("link-down", "--phy")),
+    "hccs-down": Fault("the internal port (vNIC) of a chip is down; A3 only", [PHY], *_npusim("hccs-down", "--phy")),
+    "wrong-netmask": Fault(
+        "a chip has another netmask: far peers are out of reach",
+        [PHY, ("NETMASK", "255.255.255.0")],
+        *_npusim("netmask", "--phy", "--value"),
+    ),
+    "duplicate-address": Fault(
+        "a chip has the address of another node's; any = of its namesake on the node before or after",
+        [PHY, ("ADDRESS", ANY)],
+        *_npusim("duplicate-address", "--phy", "--value"),
+    ),
+    "tls-on": Fault("the TLS switch of a chip is on", [PHY], *_npusim("tls", "--phy")),
+    "swapped-cables": Fault(
+        "the cables of two chips are swapped; in a FABRIC of rails they do not reach their own rail any more, "
+        "in a flat one only LLDP shows it",
+        [PHY, ("OTHER", "1"), ("FABRIC", "rails")],
+        *_npusim("swapped-cables", "--phy", "--other", "--value"),
+    ),
+    "netdetect-unset": Fault(
+        "a chip has no netdetect address: net health is Init", [PHY], *_npusim("netdetect-unset", "--phy")
+    ),
+    "no-hccn-conf": Fault("/etc/hccn.conf is gone", [], *_npusim("no-hccn-conf")),
+    "wrong-mtu": Fault("a chip has another MTU", [PHY, ("MTU", "1280")], *_npusim("mtu", "--phy", "--value")),
+    "wrong-speed": Fault("a chip has another speed", [PHY, ("MBPS", "100000")], *_npusim("speed", "--phy", "--value")),
+    "optics": Fault(
+        "the transceiver of a chip is missing, or dim",
+        [PHY, ("STATE", "missing")],
+        *_npusim("optics", "--phy", "--value"),
+    ),
+    "driver-version": Fault(
+        "the node has another driver", [("VERSION", "25.0.rc1")], *_npusim("driver", "--value", selects=0)
+    ),
+    "tool-hang": Fault(
+        "hccn_tool waits SECONDS for a chip on every call, and gives up after 300",
+        [PHY, ("SECONDS", "300")],
+        *_npusim("hang", "--phy", "--seconds"),
+    ),
     "tool-busy": Fault(
-        "npu-smi or hccn_tool refuses the next TIMES calls",
-        [("TOOL", "npu-smi"), ("TIMES", "3")],
-        *_npusim("busy", "--tool", "--times"),
+        "npu-smi or hccn_tool refuses the next TIMES calls; with PHY, hccn_tool for that chip's port",
+        [("TOOL", "npu-smi"), ("TIMES", "3"), ("PHY", ANY)],
+        *_npusim("busy", "--tool", "--times", "--phy"),
     ),
     "tool-slow": Fault(
         "npu-smi or hccn_tool takes SECONDS longer",
@@ -152,7 +174,7 @@ FAULTS: dict[str, Fault] = {
         lambda: [["ip", "link", "set", "eth1", "up"]],
     ),
     "packet-loss": Fault(
-        "PERCENT of the packets to a chip's RoCE address are lost", [PHY, ("PERCENT", "30")], _loss, _no_loss
+        "PERCENT of the packets to a chip are lost", [PHY, ("PERCENT", "30")], *_npusim("loss", "--phy", "--value")
     ),
     "process": Fault(
         "a process of someone else holds MB on a chip",
@@ -198,7 +220,6 @@ def mend(lab: Lab, node: Node, name: str | None, given: Sequence[str]) -> str:
     everything = [
         ["npusim", "fault", "clear"],
         *FAULTS["roce-down"].clear(),
-        *_no_loss(),
         ["systemctl", "stop", HOLDER_UNIT.format(phy="*")],
     ]
     _run(lab, node, everything)

@@ -14,7 +14,7 @@ if __package__ in (None, ""):  # run as a file from a checkout: python3 tests/la
     sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from npusim import faults, state
-from npusim.model import HEALTH, Machine
+from npusim.model import Machine
 
 # What `npusim set` may change: name -> type.
 MACHINE_KEYS: dict[str, type] = {
@@ -27,7 +27,8 @@ CHIP_KEYS: dict[str, type] = {
 }  # fmt: skip
 ROCE_KEYS: dict[str, type] = {
     "net_health": str, "speed_mbps": int, "fec": str, "mac": str, "switch_port": str, "switch_mac": str,
-    "switch_address": str, "tls_switch": int, "tls_preconfigured": int, "tls_alarm_days": int,
+    "switch_address": str,
+    "mtu": int, "loss_pct": float, "vnic_link": str, "tls_switch": int, "tls_preconfigured": int, "tls_alarm_days": int,
 }  # fmt: skip
 
 
@@ -107,7 +108,8 @@ def _parser() -> argparse.ArgumentParser:
     action = actions.add_parser("add", help="make a fault")
     action.add_argument("kind", choices=list(faults.KINDS))
     _selectors(action)
-    action.add_argument("--value", default="Alarm", choices=HEALTH, help="health to report")
+    action.add_argument("--value", help="health to report (Alarm), or what the fault is about; see above")
+    action.add_argument("--other", type=int, metavar="N", help="physical id of the chip whose cable is swapped")
     action.add_argument("--mb", type=int, default=0, help="size of a leak")
     action.add_argument("--times", type=int, default=1, help="calls that are refused; vNPUs until a power cut")
     action.add_argument("--seconds", type=float, default=5.0, help="delay of a slow tool, sick NPU or late node")
@@ -146,6 +148,8 @@ def _new(options: argparse.Namespace) -> int:
     directory = os.environ.get("NPUSIM_STATE") or state.DEFAULT_DIR
     os.makedirs(directory, exist_ok=True)
     state.save(machine, directory)
+    if options.roce and state.standalone():
+        wire.write_conf(machine, wire.conf_path())
     return 0
 
 
@@ -294,6 +298,7 @@ def _fault_add(options: argparse.Namespace) -> int:
     faults.add(
         options.kind, phy=options.phy, npu=options.npu, tool=options.tool, value=options.value, mb=options.mb,
         times=options.times, seconds=options.seconds, vnpu_id=options.vnpu, template=options.template,
+        other=options.other,
     )  # fmt: skip
     return 0
 

@@ -11,19 +11,18 @@ from __future__ import annotations
 import compileall
 import contextlib
 import os
+import re
 import subprocess
 import sys
 import time
 from typing import Mapping
 
-from . import gate, profiles, state, vnpu, wire
+from . import fabric, gate, profiles, state, vnpu, wire
 from .model import Machine
 
 DRIVER = "/usr/local/Ascend/driver"
 FIRMWARE = "/usr/local/Ascend/firmware"
 INSTALL_INFO = "/etc/ascend_install.info"
-HCCN_CONF = "/etc/hccn.conf"
-ROCE_INTERFACE = "eth1"
 INTERFACE_WAIT = 20.0  # seconds; the second network of a lab node may be connected after it has started
 COMMON_DEVICES = ("davinci_manager", "devmm_svm", "hisi_hdc")
 VNPU_LOG = "/var/log/device_boot_init.log"
@@ -41,9 +40,9 @@ def boot(environ: Mapping[str, str] = os.environ) -> Machine:
     make_devices(machine)
     machine = recover_vnpus(fresh)
     if environ.get("NPUSIM_ROCE"):
-        wait_for_interface(ROCE_INTERFACE)
-        wire.add_addresses(machine, ROCE_INTERFACE)
-        wire.apply_links(machine)
+        wait_for_interface(wire.ROCE_INTERFACE)
+        wire.add_addresses(machine)
+        fabric.apply(machine)
     mount_state()
     compileall.compile_dir(os.path.dirname(os.path.abspath(__file__)), quiet=1)
     return machine
@@ -119,8 +118,21 @@ def write_files(machine: Machine) -> None:
         0o644,
     )
     os.makedirs("/usr/local/dcmi", exist_ok=True)
-    if not os.path.exists(HCCN_CONF):
-        wire.write_conf(machine, HCCN_CONF)
+    if not os.path.exists(wire.HCCN_CONF) and not os.path.exists(wire.lost_conf_path()):
+        wire.write_conf(machine, wire.HCCN_CONF)
+
+
+def write_driver_version(machine: Machine) -> None:
+    """Let the driver's file name the version the tools name; nothing else in it changes."""
+    path = os.path.join(DRIVER, "version.info")
+    try:
+        with open(path, encoding="utf-8") as handle:
+            text = handle.read()
+    except FileNotFoundError:
+        return
+    changed = re.sub(r"(?m)^(Version|package_version)=.*$", rf"\1={machine.driver_version}", text)
+    if changed != text:
+        state.replace_file(path, changed, 0o444)
 
 
 def make_devices(machine: Machine) -> None:

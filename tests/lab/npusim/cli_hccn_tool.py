@@ -12,30 +12,26 @@ import sys
 import time
 from typing import Callable
 
-from . import gate, hccn_pace, render_hccn, state
-from .hccn_call import Call, address_of
+from . import gate, hccn_pace, render_hccn, state, vnic
+from .hccn_call import Call
 from .hccn_errors import (
     BUSY,
     DEVICE_ID,
-    FAILED,
     MAJOR_INVALID,
     MAJOR_NUMBER,
     MAJOR_TYPE,
     NO_GATEWAY,
     NO_IP,
     PARAM_COUNT,
-    PARAM_INVALID,
     PARAM_OPTION,
     UNSUPPORTED,
     HccnError,
 )
-from .layouts import version_key
-from .model import Machine, Roce
+from .model import Machine
 
 TOOL = "hccn_tool"
-DEFAULT_PING_BYTES = 4096
-MAX_PING_BYTES = 65507
-PINGS = ("-ping",)
+PINGS = ("-ping", "-hccs_ping")
+UNLOCKED = ("-roce_test",)  # goes on in the device while other calls are served
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -117,63 +113,23 @@ def _get_gateway(call: Call) -> str:
     return render_hccn.gateway(call.roce, call.phy_id)
 
 
-def _get_health(call: Call) -> str:
-    return render_hccn.net_health(_health(call.roce))
+def _get_vnic(call: Call) -> str:
+    return render_hccn.vnic(call.roce.vnic_link, vnic.address(call.machine, call.phy_id), vnic.netmask(call.machine))
 
 
-def _health(roce: Roce) -> str:
-    if roce.net_health is not None:
-        return roce.net_health
-    if roce.link != "UP":
-        return "Fault"
-    if roce.netdetect is None or roce.address is None:
-        return "Init"
-    if state.standalone():
-        return "Success"
-    return "Success" if _echo(roce, roce.netdetect, 56, 1).times_ms[0] is not None else "Receive timeout"
+def _bandwidth(call: Call) -> str:
+    if len(call.args) != 1:
+        raise HccnError(PARAM_OPTION)
+    return render_hccn.bandwidth(call.roce)
 
 
-def _get_ping(call: Call) -> str:
-    values = call.pairs("address", "pkt")
-    if "address" not in values:
-        raise HccnError(PARAM_COUNT)
-    target, size = address_of(values["address"]), values.get("pkt", str(DEFAULT_PING_BYTES))
-    if not size.isdigit() or int(size) > MAX_PING_BYTES:
-        raise HccnError(PARAM_INVALID)
-    if call.roce.address is None:
-        raise HccnError(FAILED)
-    answer = _echo(call.roce, target, int(size))
-    if answer.too_long:
-        text = render_hccn.too_long(call.phy_id, target)
-    else:
-        text = render_hccn.ping(call.phy_id, target, answer.times_ms, answer.unreachable)
-    if None in answer.times_ms and version_key(call.machine.tool_version) >= version_key("26.0.rc1"):
-        sys.stdout.write(text)  # newer tools report a loss as a failure, after the answer
-        raise HccnError(FAILED)
-    return text
-
-
-def _echo(roce: Roce, target: str, size: int, packets: int = 3):
-    from . import icmp
-
-    if roce.link != "UP" or roce.address is None:
-        return icmp.Echo([None] * packets)
-    if state.standalone():
-        return icmp.Echo([icmp.STANDALONE_MS] * packets)
-    try:
-        return icmp.echo(roce.address, target, size, packets)
-    except icmp.NoPing as exc:
-        print(f"npusim: {exc}", file=sys.stderr)
-        raise HccnError(FAILED) from None
-
-
-def _later(name: str) -> Callable[[Call], str]:
-    """A change, whose module is loaded only when one is made."""
+def _later(name: str, module: str = "hccn_changes") -> Callable[[Call], str]:
+    """A command whose module is loaded only when it is used."""
 
     def run_it(call: Call) -> str:
-        from . import hccn_changes
+        from importlib import import_module
 
-        return getattr(hccn_changes, name)(call)
+        return getattr(import_module(f".{module}", __package__), name)(call)
 
     return run_it
 
@@ -186,13 +142,16 @@ COMMANDS: dict[str, dict[str, Callable[[Call], str]]] = {
         "-s": _later("set_netdetect"),
     },
     "-link": {"-g": lambda c: render_hccn.link(c.roce), "-s": _later("set_link")},
-    "-net_health": {"-g": _get_health},
+    "-net_health": {"-g": lambda c: render_hccn.net_health(_later("health", "hccn_ping")(c.roce))},
     "-lldp": {"-g": lambda c: render_hccn.lldp(c.roce)},
-    "-ping": {"-g": _get_ping},
+    "-ping": {"-g": _later("ping", "hccn_ping")},
+    "-hccs_ping": {"-g": _later("hccs_ping", "hccn_ping")},
+    "-mtu": {"-g": lambda c: render_hccn.mtu(c.roce), "-s": _later("set_mtu")},
+    "-bandwidth": {"-g": _bandwidth},
     "-mac": {"-g": lambda c: render_hccn.mac(c.roce)},
     "-speed": {"-g": lambda c: render_hccn.speed(c.roce)},
     "-fec": {"-g": lambda c: render_hccn.fec(c.roce)},
-    "-vnic": {"-g": lambda c: render_hccn.vnic(c.phy_id)},
+    "-vnic": {"-g": _get_vnic},
     "-tls": {"-g": lambda c: render_hccn.tls(c.roce, c.phy_id), "-s": _later("set_tls")},
     "-link_stat": {"-g": lambda c: render_hccn.link_stat(c.roce, c.phy_id, int(time.time()), c.machine.tool_version)},
     "-route": {"-g": lambda c: render_hccn.route(c.roce, c.phy_id)},

@@ -9,20 +9,20 @@ vendor tools can never disagree.
 
 from __future__ import annotations
 
-import contextlib
 import os
-import time
 
-from . import power, state, vnpu, vnpu_cfg, vnpu_types, wire
-from .boot import make_devices
+from . import fabric, faults_roce, power, state, vnpu, vnpu_cfg, vnpu_types, wire
+from .boot import make_devices, write_driver_version
+from .faults_roce import FaultError, set_link
 from .model import HEALTH, Chip, Machine, Npu, Roce, Vnpu
 
+__all__ = ["FaultError", "KINDS", "TOOLS", "add", "apply", "clear", "faults", "set_link"]
 TOOLS = ("npu-smi", "hccn_tool")
 KINDS = {
     "health": f"a chip (--phy) reports --value: {', '.join(HEALTH[1:])}",
     "absent": "an NPU (--npu) falls off the bus: not listed, no device node",
     "leak": "--mb of memory of a chip (--phy) are held by no process",
-    "link-down": "the RoCE cable of a chip (--phy) is pulled: DOWN, and no packet passes",
+    **faults_roce.KINDS,
     "busy": "--tool refuses the next --times calls; hccn_tool --phy: those for that chip's port",
     "hang": "hccn_tool waits --seconds for a chip (--phy) on every call; from 300 on it gives up then",
     "slow": "--tool takes --seconds longer",
@@ -37,36 +37,37 @@ KINDS = {
 }
 
 
-class FaultError(Exception):
-    """The fault cannot be made as asked; the text says why."""
-
-
 def add(
     kind: str,
     phy: int | None = None,
     npu: int | None = None,
     tool: str | None = None,
-    value: str = "Alarm",
+    value: str | None = None,
     mb: int = 0,
     times: int = 1,
     seconds: float = 5.0,
     vnpu_id: int | None = None,
     template: str | None = None,
+    other: int | None = None,
 ) -> None:
     """Make a fault. Raises ``FaultError`` when something it needs is missing or does not exist."""
     with state.changing() as machine:
         if kind == "health":
-            if value not in HEALTH:
-                raise FaultError(f"health is one of {', '.join(HEALTH)}, not {value}")
-            chip_of(machine, phy).health = value
+            health = value or "Alarm"
+            if health not in HEALTH:
+                raise FaultError(f"health is one of {', '.join(HEALTH)}, not {health}")
+            chip_of(machine, phy).health = health
         elif kind == "leak":
             if mb <= 0:
                 raise FaultError("say how much leaks: --mb N")
             chip_of(machine, phy).leak_mb = mb
         elif kind == "absent":
             npu_of(machine, npu).absent = True
-        elif kind == "link-down":
-            set_link(chip_of(machine, phy), "DOWN")
+        elif kind in faults_roce.KINDS:
+            before = _addresses(machine)
+            one, two = (None if number is None else chip_of(machine, number) for number in (phy, other))
+            faults_roce.add(machine, kind, one, two, value)
+            _readdress(machine, before)
         elif kind in ("busy", "slow"):
             if tool not in TOOLS:
                 raise FaultError(f"say which tool: --tool {' or '.join(TOOLS)}")
@@ -84,7 +85,7 @@ def add(
             _add_vnpu(machine, kind, phy, times, seconds, vnpu_id, template)
         else:
             raise FaultError(f"no fault {kind!r}; there are {', '.join(KINDS)}")
-    apply()
+    apply(driver=kind == "driver")
 
 
 def _add_vnpu(
@@ -145,6 +146,7 @@ def clear(
         if vnpu_id is not None:
             vnpu_of(machine, vnpu_id)[1].held = False
             return
+        before, driver = _addresses(machine), "driver" in machine.was
         for card in machine.npus:
             if kind in (None, "absent") and npu in (None, card.npu_id) and phy is None and tool is None:
                 card.absent = False
@@ -153,6 +155,8 @@ def clear(
                     _heal_port(chip, kind)
                 if phy in (None, chip.phy_id) and npu in (None, card.npu_id) and tool is None:
                     _heal(chip, kind)
+                    faults_roce.heal(machine, kind, chip)
+        _readdress(machine, before)
         if phy is None and npu is None and tool is None:
             _heal_machine(machine, kind)
         if phy is None and npu is None:
@@ -160,7 +164,7 @@ def clear(
                 if kind in (None, name):
                     for key in [t for t in table if tool in (None, t)]:
                         del table[key]
-    apply()
+    apply(driver)
 
 
 def faults(machine: Machine) -> list[str]:
@@ -174,13 +178,12 @@ def faults(machine: Machine) -> list[str]:
                 lines.append(f"health --phy {chip.phy_id} --value {chip.health}")
             if chip.leak_mb:
                 lines.append(f"leak --phy {chip.phy_id} --mb {chip.leak_mb}")
-            if chip.roce is not None and chip.roce.link != "UP":
-                lines.append(f"link-down --phy {chip.phy_id}")
-            lines += _port_faults(chip)
+            lines += faults_roce.faults(machine, chip) + _port_faults(chip)
             for name, left in (("create", chip.refuse_create), ("destroy", chip.refuse_destroy)):
                 if left:
                     lines.append(f"vnpu-{name} --phy {chip.phy_id} --times {max(left, 0)}")
             lines += [f"vnpu-held --vnpu {found.vnpu_id}" for found in chip.vnpus if found.held]
+    lines += faults_roce.faults(machine)
     if machine.vnpu_node_delay:
         lines.append(f"vnpu-late --seconds {machine.vnpu_node_delay:g}")
     lines += ["vm-mode"] if machine.vnpu_mode != "docker" else []
@@ -192,7 +195,7 @@ def faults(machine: Machine) -> list[str]:
     return lines
 
 
-def apply() -> None:
+def apply(driver: bool = False) -> None:
     """Bring device nodes and packet filter in line with the state (on a node, as root)."""
     if not state.standalone() and os.geteuid() != 0:
         return
@@ -201,7 +204,18 @@ def apply() -> None:
     if state.standalone():
         return
     make_devices(machine)
-    wire.apply_links(machine)
+    fabric.apply(machine)
+    if driver:
+        write_driver_version(machine)
+
+
+def _addresses(machine: Machine) -> list[str | None]:
+    return [roce.address for _chip, roce in wire.ports(machine)]
+
+
+def _readdress(machine: Machine, before: list[str | None]) -> None:
+    if not state.standalone() and os.geteuid() == 0 and _addresses(machine) != before:
+        wire.readdress(machine, before)
 
 
 def _port_faults(chip: Chip) -> list[str]:
@@ -209,15 +223,6 @@ def _port_faults(chip: Chip) -> list[str]:
         return []
     lines = [f"busy --tool hccn_tool --phy {chip.phy_id} --times {chip.roce.busy}"] if chip.roce.busy else []
     return lines + ([f"hang --phy {chip.phy_id} --seconds {chip.roce.hang_s:g}"] if chip.roce.hang_s else [])
-
-
-def set_link(chip: Chip, link: str) -> None:
-    """Turn a port up or down and note when, as ``hccn_tool -link_stat`` shows it."""
-    if chip.roce is None:
-        raise FaultError(f"chip {chip.phy_id} has no RoCE port")
-    if chip.roce.link != link:
-        chip.roce.link = link
-        chip.roce.link_records.append((int(time.time()), link))
 
 
 def chip_of(machine: Machine, phy: int | None) -> Chip:
@@ -251,6 +256,7 @@ def npu_of(machine: Machine, npu_id: int | None) -> Npu:
 
 
 def _heal_machine(machine: Machine, kind: str | None) -> None:
+    faults_roce.heal(machine, kind)
     if kind in (None, "vnpu-late"):
         machine.vnpu_node_delay = 0
         for npu in machine.npus:
@@ -285,6 +291,3 @@ def _heal(chip: Chip, kind: str | None) -> None:
         chip.health = "OK"
     if kind in (None, "leak"):
         chip.leak_mb = 0
-    if kind in (None, "link-down"):
-        with contextlib.suppress(FaultError):  # chips without a port have no link to mend
-            set_link(chip, "UP")

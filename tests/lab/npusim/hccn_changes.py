@@ -11,7 +11,7 @@ import os
 import sys
 from typing import Callable, Iterator
 
-from . import faults, render_hccn, state, wire
+from . import fabric, faults, render_hccn, state, wire
 from .hccn_call import Call, address_of
 from .hccn_errors import (
     FAILED,
@@ -20,6 +20,7 @@ from .hccn_errors import (
     PARAM_CONFLICT,
     PARAM_COUNT,
     PARAM_INVALID,
+    PARAM_MTU,
     PARAM_OPTION,
     PARAM_SEGMENT,
     WRITE_FAILED,
@@ -27,7 +28,7 @@ from .hccn_errors import (
 )
 from .model import Machine, Roce
 
-HCCN_CONF = "/etc/hccn.conf"
+MIN_MTU, MAX_MTU = 68, 9702  # of an Ethernet port
 
 
 def set_ip(call: Call) -> str:
@@ -81,6 +82,16 @@ def set_tls(call: Call) -> str:
     return _change(call, lambda roce: setattr(roce, "tls_switch", switch), {"tls_enable": str(switch)})
 
 
+def set_mtu(call: Call) -> str:
+    values = call.pairs("size")
+    if "size" not in values or not values["size"].isdigit():
+        raise HccnError(PARAM_INVALID if values else PARAM_COUNT)
+    size = int(values["size"])
+    if not MIN_MTU <= size <= MAX_MTU:
+        raise HccnError(PARAM_MTU)
+    return _change(call, lambda roce: setattr(roce, "mtu", size), {"mtu": str(size)})
+
+
 def set_link(call: Call) -> str:
     if call.args[1:] not in (["up"], ["down"]):
         raise HccnError(PARAM_COUNT if len(call.args) != 2 else PARAM_OPTION)
@@ -103,30 +114,28 @@ def _change(call: Call, change: Callable[[Roce], None], conf: dict[str, str]) ->
             wire.add_address(chip.roce)  # first: when this fails, nothing has changed
             if before is not None:
                 wire.remove_address(before)
-            wire.apply_links(machine)
-        wire.update_conf({f"{k}_{call.phy_id}": v for k, v in conf.items()}, _conf_path())
+        if not state.standalone():
+            fabric.apply(machine)
+        wire.update_conf({f"{k}_{call.phy_id}": v for k, v in conf.items()}, wire.conf_path())
     return render_hccn.EXECUTED + "\n"
 
 
 def recover(machine: Machine) -> str:
     """``-a -cfg recovery``: bring every port to what ``/etc/hccn.conf`` says."""
     _need_root()
-    values = wire.read_conf(_conf_path())
+    values = wire.read_conf(wire.conf_path())
     done: list[str] = []
     with _writable(), state.changing() as stored:
-        before = {c.phy_id: r.address for c, r in wire.ports(stored)}
+        before = [roce.address for _chip, roce in wire.ports(stored)]
         for chip, roce in wire.ports(stored):
             for key in ("address", "netmask", "gateway", "netdetect"):
                 setattr(roce, key, values.get(f"{key}_{chip.phy_id}"))
+            roce.mtu = int(values.get(f"mtu_{chip.phy_id}", roce.mtu))
             roce.tls_switch = int(values.get(f"tls_enable_{chip.phy_id}", "0") == "1")
             done.append(f"dev:{chip.phy_id} recovery success")
         if not state.standalone():
-            kept = {r.address for _c, r in wire.ports(stored)}
-            for address in before.values():
-                if address is not None and address not in kept:
-                    wire.remove_address(address)
-            wire.add_addresses(stored)
-            wire.apply_links(stored)
+            wire.readdress(stored, before)
+            fabric.apply(stored)
     return "".join(line + "\n" for line in done)
 
 
@@ -144,7 +153,3 @@ def _writable() -> Iterator[None]:
 def _need_root() -> None:
     if os.geteuid() != 0 and not state.standalone():
         raise HccnError(NOT_ALLOWED)
-
-
-def _conf_path() -> str:
-    return os.path.join(state.state_dir(), "hccn.conf") if state.standalone() else HCCN_CONF

@@ -24,6 +24,7 @@ class HccnError(Exception):
         self.refusal = refusal
 
 
+PING_BUSY = Refusal(0x301F, "The device is occupied. Please try again later.")
 MAJOR_TYPE = Refusal(
     0x1001,
     'Get invalid major cmd type. The valid major cmd type should be "-a" or "-i".\n'
@@ -40,6 +41,7 @@ PARAM_COUNT = Refusal(0x2004, "The total count of input parameters is wrong!")
 PARAM_IP = Refusal(0x2006, "The ip address you configured is invalid!")
 PARAM_CONFLICT = Refusal(0x2007, "The ip address configured is conflicted!")
 PARAM_SEGMENT = Refusal(0x2008, "The segment of configured gateway doesn't match that of the configured ip adress!")
+PARAM_MTU = Refusal(0x200D, "The value of mtu you input is out of the valid range!")
 WRITE_FAILED = Refusal(
     0x3004,
     "Write configurations to config file failed. User configurations cannot be persisted!"

@@ -43,4 +43,5 @@ def parse(text: str, packets: int) -> Echo:
     for found in re.finditer(r"bytes from .*icmp_seq=(\d+) .*time=([\d.]+) ms", text):
         if 1 <= int(found.group(1)) <= packets and times[int(found.group(1)) - 1] is None:
             times[int(found.group(1)) - 1] = float(found.group(2))
-    return Echo(times, "Destination Host Unreachable" in text, "essage too long" in text)
+    unreachable = re.search(r"Destination Host Unreachable|connect: (No route to host|Network is unreachable)", text)
+    return Echo(times, unreachable is not None, "essage too long" in text)

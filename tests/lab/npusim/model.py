@@ -77,7 +77,13 @@ class Roce:
     counters: dict[str, int] = field(default_factory=dict)  # of -stat and -hw_stats; what is missing is 0
     optical: Optical = field(default_factory=Optical)
     busy: int = 0  # calls of hccn_tool for this port still to be refused
+    mtu: int = 1500
+    loss_pct: float = 0  # of the packets that arrive
+    rail: int | None = None  # phy id whose cable is plugged in instead of its own
+    vnic_link: str = "UP"
+    bandwidth_mb: tuple[float, float] = (0.0, 0.0)  # sent, received
     hang_s: float = 0  # seconds a call waits because the NPU is not ready; from 300 on it fails then
+    was: dict[str, dict[str, list[Any]]] = field(default_factory=dict)  # fault -> value -> [before it, made by it]
 
 
 @dataclass
@@ -160,6 +166,8 @@ class Machine:
     power_cut_after: int | None = None  # vNPUs still created before the power goes
     busy: dict[str, int] = field(default_factory=dict)  # tool name -> calls still to be refused
     slow: dict[str, float] = field(default_factory=dict)  # tool name -> seconds added to every call
+    roce_network: str | None = None  # what the ports of all nodes share
+    was: dict[str, dict[str, list[Any]]] = field(default_factory=dict)  # as for a port
     query_s: float = 0  # seconds every call of hccn_tool lasts in all, ports side by side; 0 = as long as it takes
     ping_s: float = 0  # the same for its pings
 

@@ -62,9 +62,17 @@ def fec(roce: Roce) -> str:
     return _lines(f"fec mode: {FEC[roce.fec]}")
 
 
-def vnic(phy_id: int) -> str:
-    """The internal port: its address counts down from .199 (hccn_tool__vnic__910C__hcomm_doc)."""
-    return _lines("vnic link status: UP", f"vnic ipaddr: 192.168.2.{199 - phy_id}", "vnic netmask: 255.255.255.0")
+def vnic(link: str, address: str, netmask: str) -> str:
+    return _lines(f"vnic link status: {link}", f"vnic ipaddr: {address}", f"vnic netmask: {netmask}")
+
+
+def mtu(roce: Roce) -> str:
+    return _lines(f"mtu:{roce.mtu}")
+
+
+def bandwidth(roce: Roce) -> str:
+    """What passes just now: nothing but what a fault or a test has put there."""
+    return _lines(*[f"Bandwidth {side}: {value:8.2f} MB/sec" for side, value in zip(("TX", "RX"), roce.bandwidth_mb)])
 
 
 def tls(roce: Roce, phy_id: int) -> str:
@@ -115,6 +123,20 @@ def ping(phy_id: int, target: str, times_ms: list[float | None], unreachable: bo
     received = sum(1 for taken in times_ms if taken is not None)
     loss = 100.0 * (len(times_ms) - received) / len(times_ms)
     lines.append(f"{len(times_ms)} packets transmitted, {received} received, {loss:.2f}% packet loss")
+    return _lines(*lines)
+
+
+def hccs_ping(phy_id: int, target: str, times_ms: list[float | None]) -> str:
+    """Times in us; a packet that did not come back has none. The plural "packets loss" is the tool's."""
+    lines = [f"device {phy_id} PING {target}", ""]
+    for seq, taken in enumerate(times_ms):
+        lines.append("This pkt ping success!" if taken is not None else "This pkt check recv msg fail!")
+        lines.append(f"recv seq {seq}, time = {(taken or 0) * 1000:.3f}us, L1 plane check result = 0x0")
+    got = sorted(taken * 1000 for taken in times_ms if taken is not None)
+    loss = 100.0 * (len(times_ms) - len(got)) / len(times_ms)
+    lines.append(f"{len(times_ms)} packets transmitted, {len(got)} received, {loss:.2f}% packets loss")
+    figures = (max(got), min(got), sum(got) / len(got), got[int(0.95 * len(got))]) if got else (0.0,) * 4
+    lines += [f"{name} time {value:.3f}us" for name, value in zip(("max", "min", "average", "TP95"), figures)]
     return _lines(*lines)
 
 

@@ -1,21 +1,22 @@
 # Copyright (c) 2026, npuops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The NPUs' RoCE ports on a lab node: secondary addresses of one interface, dropped packets for a pulled
-cable, and ``/etc/hccn.conf``.
-"""
+"""The NPUs' RoCE ports on a lab node: secondary addresses of one interface, and ``/etc/hccn.conf``."""
 
 from __future__ import annotations
 
 import contextlib
 import ipaddress
+import os
 import subprocess
-from typing import Iterator
+from typing import Iterable, Iterator
 
+from . import vnic
 from .model import Chip, Machine, Roce
-from .state import replace_file
+from .state import replace_file, standalone, state_dir
 
 ROCE_INTERFACE = "eth1"
+HCCN_CONF = "/etc/hccn.conf"
 FIRST_HOST = 10  # address of phy id p on node n: third octet n, fourth 10 + p
 
 
@@ -29,6 +30,7 @@ def assign(machine: Machine, network: str) -> None:
     if net.prefixlen > 16:
         raise ValueError(f"RoCE network {network} is smaller than a /16")
     router = str(net.network_address + 1)
+    machine.roce_network = str(net)
     for chip, roce in ports(machine):
         roce.address = str(net.network_address + machine.node * 256 + FIRST_HOST + chip.phy_id)
         roce.netmask = str(net.netmask)
@@ -46,7 +48,7 @@ def ports(machine: Machine) -> Iterator[tuple[Chip, Roce]]:
 
 def addresses(interface: str = ROCE_INTERFACE) -> list[str]:
     """IPv4 addresses of an interface, the node's own first; empty when there is no such interface."""
-    done = _call(["ip", "-4", "-o", "addr", "show", "dev", interface])
+    done = call(["ip", "-4", "-o", "addr", "show", "dev", interface])
     if done.returncode != 0:
         return []
     return [line.split()[3].split("/")[0] for line in done.stdout.splitlines() if len(line.split()) > 3]
@@ -55,32 +57,33 @@ def addresses(interface: str = ROCE_INTERFACE) -> list[str]:
 def add_addresses(machine: Machine, interface: str = ROCE_INTERFACE) -> None:
     """Make the node answer to the addresses of its ports."""
     have = addresses(interface)
-    for _chip, roce in ports(machine):
+    for chip, roce in ports(machine):
         if roce.address is not None and roce.address not in have:
             add_address(roce, interface)
+        carrier = vnic.carrier(machine, machine.node, chip.phy_id) if vnic.in_pod(machine) else None
+        if carrier is not None and carrier not in have:
+            must(["ip", "addr", "add", f"{carrier}/32", "dev", interface])
 
 
 def add_address(roce: Roce, interface: str = ROCE_INTERFACE) -> None:
-    prefix = ipaddress.IPv4Network("0.0.0.0/%s" % (roce.netmask or "255.255.0.0")).prefixlen
-    _must(["ip", "addr", "add", f"{roce.address}/{prefix}", "dev", interface])
+    """The netmask only shows in routes (``fabric``): an address of its own network would change the node's."""
+    must(["ip", "addr", "add", f"{roce.address}/32", "dev", interface])
 
 
 def remove_address(address: str, interface: str = ROCE_INTERFACE) -> None:
     """Raises ``WireError`` unless the address is gone afterwards."""
     prefix = next((entry for entry in _with_prefix(interface) if entry.split("/")[0] == address), None)
     if prefix is not None:
-        _must(["ip", "addr", "del", prefix, "dev", interface])
+        must(["ip", "addr", "del", prefix, "dev", interface])
 
 
-def apply_links(machine: Machine) -> None:
-    """Drop what comes from and goes to the ports whose link is down, and nothing else."""
-    rules = _call(["iptables", "-w", "-S"]).stdout.splitlines()
-    for _chip, roce in ports(machine):
-        for chain, side in (("INPUT", "-d"), ("OUTPUT", "-s")):
-            rule = [chain, side, f"{roce.address}/32", "-j", "DROP"]
-            present = " ".join(["-A"] + rule) in rules
-            if roce.address is not None and present != (roce.link != "UP"):
-                _must(["iptables", "-w", "-D" if present else "-I"] + rule)
+def readdress(machine: Machine, before: Iterable[str | None]) -> None:
+    """Take addresses away that no port has any more, and add those that are new."""
+    kept = {roce.address for _chip, roce in ports(machine)}
+    for address in before:
+        if address is not None and address not in kept:
+            remove_address(address)
+    add_addresses(machine)
 
 
 def conf_values(machine: Machine) -> dict[str, str]:
@@ -99,7 +102,18 @@ def conf_values(machine: Machine) -> dict[str, str]:
             values[f"send_arp_status_{chip.phy_id}"] = "1"
         if roce.tls_switch:
             values[f"tls_enable_{chip.phy_id}"] = str(roce.tls_switch)
+        if roce.mtu != Roce().mtu:
+            values[f"mtu_{chip.phy_id}"] = str(roce.mtu)
     return values
+
+
+def conf_path() -> str:
+    return os.path.join(state_dir(), "hccn.conf") if standalone() else HCCN_CONF
+
+
+def lost_conf_path() -> str:
+    """Where ``hccn.conf`` is while a fault has taken it away."""
+    return os.path.join(state_dir(), "hccn.conf.lost")
 
 
 def read_conf(path: str) -> dict[str, str]:
@@ -134,18 +148,22 @@ def update_conf(values: dict[str, str | None], path: str) -> None:
 
 
 def _with_prefix(interface: str) -> list[str]:
-    done = _call(["ip", "-4", "-o", "addr", "show", "dev", interface])
+    done = call(["ip", "-4", "-o", "addr", "show", "dev", interface])
     return [line.split()[3] for line in done.stdout.splitlines() if len(line.split()) > 3]
 
 
-def _call(argv: list[str]) -> subprocess.CompletedProcess:
+def call(argv: list[str], text: str | None = None) -> subprocess.CompletedProcess:
+    """Run a command with ``text`` as its input; 127 when there is no such program."""
     try:
-        return subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        return subprocess.run(
+            argv, input=text, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        )
     except OSError as exc:
         return subprocess.CompletedProcess(argv, 127, stdout=str(exc))
 
 
-def _must(argv: list[str]) -> None:
-    done = _call(argv)
+def must(argv: list[str], text: str | None = None) -> None:
+    """Raises ``WireError`` when it fails."""
+    done = call(argv, text)
     if done.returncode != 0:
         raise WireError(f"{' '.join(argv)} failed with {done.returncode}: {done.stdout.strip()}")

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
-from npusim import cli_hccn_tool, hccn_pace, icmp, profiles, render_hccn, state, wire
+from npusim import cli_hccn_tool, hccn_pace, hccn_ping, icmp, profiles, render_hccn, state, vnic, wire
 from npusim.model import Optical, Roce
 
 CORPUS = Path(__file__).resolve().parents[2] / "fixtures" / "corpus"
@@ -118,7 +118,9 @@ def test_speed_and_fec() -> None:
 
 
 def test_vnic() -> None:
-    assert "".join(render_hccn.vnic(phy) for phy in range(3)) == read("vnic__910C__hcomm_doc")
+    alone = profiles.build("atlas-800i-a2-64g")
+    texts = [render_hccn.vnic("UP", vnic.address(alone, phy), vnic.netmask(alone)) for phy in range(3)]
+    assert "".join(texts) == read("vnic__910C__hcomm_doc")
 
 
 @pytest.mark.parametrize("name", ["tls_switch__910A__25_0_rc1_b002__1", "tls_switch__910B3__23_0_7__1"])
@@ -392,7 +394,7 @@ def test_echo_is_read_from_pings_own_words() -> None:
 
 def on_wire(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the machine, which is a directory, ping as a node does."""
-    monkeypatch.setattr(cli_hccn_tool, "state", SimpleNamespace(standalone=lambda: False, NoState=state.NoState))
+    monkeypatch.setattr(hccn_ping, "state", SimpleNamespace(standalone=lambda: False))
 
 
 def fake_ping(directory: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> Path:
