@@ -161,7 +161,9 @@ def _tensor_bytes(path):
             length = struct.unpack("<Q", head)[0] if len(head) == 8 else None
             if length is None or length > min(_LONGEST_HEADER, size - 8):
                 start = head[:7].decode("ascii", "replace") if length is not None else ""
-                hint = "a Git LFS pointer, not the weights" if start == "version" else "no safetensors file"
+                hint = (
+                    "a Git LFS pointer, not the weights" if start == "version" else "cut short, or no safetensors file"
+                )
                 raise ModelError(f"{path} ({size} bytes) is {hint}", again)
             header = json.loads(handle.read(length).decode("utf-8"))
             ends = [tensor["data_offsets"][1] for name, tensor in header.items() if name != "__metadata__"]

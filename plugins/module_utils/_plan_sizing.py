@@ -15,7 +15,7 @@ COLUMNS = ("SIZED SERVICE", "NEEDS", "WEIGHTS", "KV CACHE", "OVERHEAD", "OF THE 
 
 def _cells(name, size):
     if size["tokens"]:
-        what = f"{size['sequences']} × {size['tokens']} tokens, {size['kv_dtype']}"
+        what = f"{size['sequences']} × {size['tokens']} tokens, {size['kv_dtype'] or '2 bytes a value'}"
         cache = f"{size['kv_cache_gb']:g} GiB ({what})"
     else:
         cache = "none"

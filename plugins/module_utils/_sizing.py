@@ -78,8 +78,9 @@ _FACTORS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "K": 2**10, "M": 2**20, "
 class Estimate:
     """What was found. Sizes in GiB.
 
-    C(tokens) is how long a request may be and C(sequences) how many of them fit at once, both 0 without a KV cache;
-    C(kv_dtype) is None then. C(assumed) are sentences, one for each number that neither files nor flags gave.
+    C(tokens) is how long a request may be and C(sequences) how many of them fit at once, both 0 without a KV cache.
+    C(kv_dtype) is None then, and where nothing tells it. C(assumed) are sentences, one for each number that neither
+    files nor flags gave.
     """
 
     def __init__(self, weights, kv_cache, tokens, sequences, kv_dtype, utilization, assumed):

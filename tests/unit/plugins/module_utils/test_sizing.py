@@ -340,7 +340,7 @@ def test_an_encoder_has_weights_only():
         ({"torch_dtype": "float32"}, {"dtype": "float32"}, "float32", 112, None),
         ({"torch_dtype": "bfloat16"}, {"kv_cache_dtype": "int8"}, "int8", 28, None),
         ({"torch_dtype": "bfloat16"}, {"kv_cache_dtype": "nvfp4"}, "nvfp4", 56, "has 2 bytes (kv_cache_dtype nvfp4)"),
-        ({"torch_dtype": None}, {}, "bfloat16", 56, "the model's dtype is not given"),
+        ({"torch_dtype": None}, {}, None, 56, "the model's dtype is not given"),
     ],
 )
 def test_the_type_of_the_cache(config, args, dtype, kib, sentence):

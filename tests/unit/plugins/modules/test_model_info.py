@@ -171,7 +171,7 @@ BROKEN = [
         lambda m: (m / "model-00002-of-00002.safetensors").write_text("version https://git-lfs.github.com/spec/v1\n"),
         "a Git LFS pointer, not the weights",
     ),
-    (lambda m: (m / "model-00002-of-00002.safetensors").write_bytes(b""), "is no safetensors file"),
+    (lambda m: (m / "model-00002-of-00002.safetensors").write_bytes(b""), "is cut short, or no safetensors file"),
     (lambda m: (m / "model-00002-of-00002.safetensors").write_bytes(b"\x02" + b"\0" * 7 + b"[]"), "not understood"),
     (lambda m: (m / "model-00002-of-00002.safetensors").write_bytes(b"\x02" + b"\0" * 7 + b"{]"), "not understood"),
     (lambda m: (m / "model.safetensors.index.json").write_text("{"), "index.json is not JSON"),
