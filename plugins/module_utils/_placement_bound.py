@@ -35,6 +35,10 @@ def minus(free, need):
     return tuple(f - n for f, n in zip(free, need))
 
 
+def plus(free, need):
+    return tuple(f + n for f, n in zip(free, need))
+
+
 def patterns(capacity, needs):
     """Every multiset of slices that fits a chip and to which no other slice of C(needs) can be added.
 
