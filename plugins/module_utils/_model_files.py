@@ -18,7 +18,7 @@ import json
 import os
 import struct
 
-from ._sizing import CONFIG_KEYS, TEXT_KEYS
+from ._sizing import CONFIG_KEYS, TEXT_KEYS, text_config
 
 CONFIG = "config.json"
 INDEX = ".index.json"
@@ -63,7 +63,7 @@ def read_model(path):
         "config": config,
         "weights_bytes": weights,
         "weights_from": source,
-        "quantization": kind or (config.get("quantization_config") or {}).get("quant_method"),
+        "quantization": kind or _method(config),
         "quant_model_description": bool(description),
         "notes": notes,
     }
@@ -99,7 +99,16 @@ def _sizing_part(config):
     for key in TEXT_KEYS:
         if isinstance(config.get(key), dict):
             found[key] = _sizing_part(config[key])
+    if isinstance(found.get("quantization_config"), dict):
+        # Beside the method it may list thousands of layers.
+        found["quantization_config"] = {"quant_method": found["quantization_config"].get("quant_method")}
     return found
+
+
+def _method(config):
+    """The method of quantization that config.json names, here or in the language model's part."""
+    found = text_config(config).get("quantization_config") or config.get("quantization_config")
+    return found.get("quant_method") if isinstance(found, dict) else None
 
 
 def _weights(path, names):

@@ -29,7 +29,6 @@ BLOCK = 128
 TEXT_KEYS = ("text_config", "llm_config", "language_config", "thinker_config")
 # All that is looked at in config.json.
 CONFIG_KEYS = (
-    "architectures",
     "dtype",
     "head_dim",
     "hidden_size",
@@ -130,12 +129,17 @@ def is_encoder(config):
     return str(text_config(config).get("model_type", "")) in _ENCODERS
 
 
+def _keeps_state(kind):
+    """Whether a layer of this kind has a state of fixed size instead of keys and values."""
+    return any(word in str(kind) for word in ("linear", "mamba", "recurrent", "conv"))
+
+
 def _attention_layers(text):
-    """How many layers keep keys and values: those of linear attention have a state of fixed size instead."""
+    """How many layers keep keys and values."""
     layers = _whole(text, "num_hidden_layers")
     types = text.get("layer_types")
     if isinstance(types, list) and len(types) == layers:
-        return sum("linear" not in str(kind) for kind in types)
+        return sum(not _keeps_state(kind) for kind in types)
     return layers
 
 
@@ -296,9 +300,9 @@ def estimate(model, args=None, requests=1):
 def _about_layers(text):
     types = text.get("layer_types")
     types = [str(kind) for kind in types] if isinstance(types, list) else []
-    linear = sum("linear" in kind for kind in types)
-    if linear:
-        yield f"the state of {linear} layers with linear attention is not counted"
+    others = sum(map(_keeps_state, types))
+    if others:
+        yield f"the state of {others} layers without keys and values is not counted"
     sliding = sum("sliding" in kind for kind in types)
     if sliding or (not types and text.get("sliding_window") and text.get("use_sliding_window", True)):
         yield f"{f'{sliding} ' if sliding else ''}layers with a sliding window are counted as if they kept all tokens"

@@ -355,7 +355,7 @@ def test_the_type_of_the_cache(config, args, dtype, kib, sentence):
 @pytest.mark.parametrize(
     ("config", "words"),
     [
-        (QWEN3_NEXT, "the state of 36 layers with linear attention is not counted"),
+        (QWEN3_NEXT, "the state of 36 layers without keys and values is not counted"),
         (GEMMA3_4B, "layers with a sliding window are counted as if they kept all tokens"),
         ({**QWEN25_7B, "layer_types": ["sliding_attention"] * 28}, "28 layers with a sliding window"),
     ],

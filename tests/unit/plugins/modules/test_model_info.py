@@ -67,7 +67,7 @@ def test_what_sizing_needs_and_no_more(call, model):
     assert not result["changed"]
     found = result["models"][str(model)]
     assert found == {
-        "config": {"architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", "num_hidden_layers": 28},
+        "config": {"model_type": "qwen2", "num_hidden_layers": 28},
         "weights_bytes": 15231233024,
         "weights_from": "2 safetensors files",
         "quantization": None,
@@ -114,8 +114,15 @@ def test_weights_of_modelslim(call, model):
 
 
 def test_weights_that_config_says_are_quantized(call, model):
-    (model / "config.json").write_text(json.dumps({**CONFIG, "quantization_config": {"quant_method": "fp8"}}))
-    assert call(model)["models"][str(model)]["quantization"] == "fp8"
+    quantization = {"quant_method": "compressed-tensors", "ignore": ["lm_head"] * 5000}
+    for config in (
+        {**CONFIG, "quantization_config": quantization},
+        {"text_config": {"quantization_config": quantization}},
+    ):
+        (model / "config.json").write_text(json.dumps(config))
+        found = call(model)["models"][str(model)]
+        assert found["quantization"] == "compressed-tensors"
+        assert "ignore" not in json.dumps(found)
 
 
 @pytest.mark.parametrize("meta", [{}, {"total_size": None}, {"total_size": 15231233024.0}, None])
