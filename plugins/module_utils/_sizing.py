@@ -227,7 +227,7 @@ def _kv_dtype(config, args):
         name = _dtype(args.get(key, "auto"))
         if name == "auto":
             continue
-        size = _BYTES.get(name.split("_")[0])
+        size = _BYTES.get(name.split("_", maxsplit=1)[0])
         return name, size or 2, None if size else f"a value of the KV cache has 2 bytes ({key} {name})"
     name = _stored_dtype(config)
     if name in ("float32", "float"):
