@@ -12,10 +12,12 @@ from collections import Counter
 
 from ._roce_check_report import outrank, problems_of
 from ._roce_fleet_cables import port_words, swapped
+from ._roce_fleet_compare import address_of
 from ._roce_fleet_compare import compare as compare_settings
 from ._roce_fleet_judge import judge
 from ._roce_fleet_pairs import LOSS, NONE, OK, pairs_of, seconds_of
 from ._roce_fleet_types import Finding, plural, views, words, worst
+from ._roce_plan import Npu
 
 # What of an NPU goes into the report besides what came of its pings.
 VALUES = (
@@ -39,6 +41,27 @@ _SHARED = ("path", "path_loss", "duplicate")
 # What hccn_check calls what is called otherwise here.
 _CHECK_OF = {"duplicate": "ip", "netmask": "ip"}
 SHOWN = 40
+
+
+def pinged_by(tool):
+    """Which addresses a ping tool goes to: V(vnic) or V(ipaddr)."""
+    return "vnic" if tool == "hccs_ping" else "ipaddr"
+
+
+def ping_tool_for(nodes):
+    """V(hccs_ping) for the nodes of one A3 super pod, where every NPU has a vNIC address of its own; else V(ping)."""
+    npus = views(nodes)
+    addresses = {address_of(npu, "vnic") for npu in npus.values()}
+    pod = all((node.get("node") or {}).get("family") == "A3" for node in nodes.values())
+    return "hccs_ping" if pod and npus and None not in addresses and len(addresses) == len(npus) else "ping"
+
+
+def ends_to_ping(nodes, tool):
+    """{host: L(_roce_plan.Npu) of each NPU} with the addresses that the tool goes to."""
+    ends = {host: [] for host in nodes}
+    for (host, phy_id), npu in views(nodes).items():
+        ends[host].append(Npu(phy_id, address_of(npu, pinged_by(tool))))
+    return ends
 
 
 def compare(nodes, groups=None, pinged="ipaddr"):

@@ -31,7 +31,7 @@ SETTINGS = (
         "MTU is {}",
         "fail",
         "large packets to it or from it are lost",
-        "set it as on the others with `hccn_tool -i {i} -mtu -s value {value}`",
+        "set it as on the others with `hccn_tool -i {i} -mtu -s size {value}`",
     ),
     (
         "speed",
