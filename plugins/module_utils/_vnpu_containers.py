@@ -15,6 +15,8 @@ from __future__ import annotations
 import re
 
 _DEVICE = re.compile(r"/dev/(v?)davinci(\d+)")
+# Ids of vNPUs begin here, far beyond every phy id: what a container has by such a number is a slice, VIRTUAL or not.
+_FIRST_SLICE = 100
 _RANGE = re.compile(r"(?:[A-Za-z]\w*-)?(\d+)(?:-(\d+))?")
 
 
@@ -43,13 +45,14 @@ def _visible(container) -> set:
     if env.get("ASCEND_VNPU_SPECS"):
         # The runtime cuts a slice of its own there: info-vnpu lists it.
         return set()
-    target = "slice" if "VIRTUAL" in env.get("ASCEND_RUNTIME_OPTIONS", "").split(",") else "whole"
+    virtual = "VIRTUAL" in env.get("ASCEND_RUNTIME_OPTIONS", "").split(",")
     found = set()
     for entry in env.get("ASCEND_VISIBLE_DEVICES", "").split(","):
         match = _RANGE.fullmatch(entry.strip())
         if match:
             first, last = int(match.group(1)), int(match.group(2) or match.group(1))
-            found |= {(target, number) for number in range(first, min(last, first + 1024) + 1)}
+            for number in range(first, min(last, first + 1024) + 1):
+                found.add(("slice" if virtual or number >= _FIRST_SLICE else "whole", number))
     return found
 
 

@@ -28,7 +28,7 @@ from ansible_collections.npuops.ascend.plugins.module_utils._vnpu import (
     template_set,
 )
 from ansible_collections.npuops.ascend.plugins.module_utils._vnpu_containers import mounts
-from ansible_collections.npuops.ascend.plugins.module_utils._vnpu_types import ChipState, Slice
+from ansible_collections.npuops.ascend.plugins.module_utils._vnpu_types import ChipState, Slice, where
 
 _BUSY_TRIES = 5
 _BUSY_PAUSE = 1.0
@@ -96,10 +96,20 @@ class VnpuMachine:
         return {piece.vnpu_id: piece for piece in _slices(self.last[key])}
 
     def with_holders(self, chips) -> tuple:
-        """The chips with processes and containers that have them, and slices that a container has as in use."""
+        """The chips with processes and containers that have them, and slices that a container has as in use.
+
+        A process on a split chip runs in one of its slices. If the tool calls none of them used, in doubt all are.
+        """
         chips = tuple(chips)
         whole, sliced = self._containers()
         phy_ids = self._phy_ids() if whole else {}
+        unknown = [where(*chip.key) for chip in chips if whole and chip.key not in phy_ids]
+        if unknown:
+            names = ", ".join(sorted({name for names in whole.values() for name in names}))
+            self.warnings.append(
+                f"which /dev/davinciN belongs to {', '.join(unknown)} cannot be told, so see yourself that none of"
+                f" these containers has it: {names}"
+            )
         found = []
         for chip in chips:
             holders = [
@@ -107,9 +117,11 @@ class VnpuMachine:
                 for process in self._info.processes
                 if (process.npu_id, process.chip_id or 0) == chip.key
             ]
+            slices = tuple(replace(piece, in_use=piece.in_use or piece.vnpu_id in sliced) for piece in chip.slices)
+            if holders and not any(piece.in_use for piece in slices):
+                slices = tuple(replace(piece, in_use=True) for piece in slices)
             phy_id = phy_ids.get(chip.key)
             holders += [f"container {name}" for name in whole.get(phy_id, ())]
-            slices = tuple(replace(piece, in_use=piece.in_use or piece.vnpu_id in sliced) for piece in chip.slices)
             found.append(replace(chip, holders=tuple(holders), slices=slices, phy_id=phy_id))
         return tuple(found)
 

@@ -52,7 +52,7 @@ class StateFile:
             os.makedirs(os.path.dirname(self.path) or ".", mode=0o755, exist_ok=True)
             lock = os.open(self.path + ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise self._unusable(f"cannot be written ({error.strerror})") from error
+            raise self._unusable("cannot be written", error) from error
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -81,7 +81,7 @@ class StateFile:
         except FileNotFoundError:
             self.owned, self.pending = {}, None
         except OSError as error:
-            raise self._unusable(f"cannot be read ({error.strerror})") from error
+            raise self._unusable("cannot be read", error) from error
         except (ValueError, KeyError, TypeError) as error:
             raise self._unusable(f"is damaged ({error})") from error
 
@@ -136,16 +136,19 @@ class StateFile:
             finally:
                 os.close(folder_fd)
         except OSError as error:
-            raise self._unusable(f"cannot be written ({error.strerror})") from error
+            raise self._unusable("cannot be written", error) from error
         finally:
             if temporary is not None:
                 os.unlink(temporary)
 
-    def _unusable(self, why: str) -> StateFileError:
-        return StateFileError(
-            f"the file of the slices created here, {self.path}, {why}",
-            "Repair it, or move it away; the slices that are there then count as not created by this collection.",
-        )
+    def _unusable(self, why: str, error: OSError | None = None) -> StateFileError:
+        remedy = "Repair it, or move it away; the slices that are there then count as not created by this collection."
+        if isinstance(error, PermissionError):
+            remedy = "Only root can: run the task with become: true."
+        elif error is not None:
+            remedy = "Make room for it and see that its file system is writable; slices are not changed without it."
+        reason = f" ({error.strerror})" if error is not None else ""
+        return StateFileError(f"the file of the slices created here, {self.path}, {why}{reason}", remedy)
 
 
 def settle(owned: dict, pending, chips) -> tuple:

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
+from ansible_collections.npuops.ascend.plugins.module_utils._vnpu_machine import VnpuMachine
 from ansible_collections.npuops.ascend.plugins.modules import npu_info, npu_vnpu
 from npusim import faults, state, vnpu_cfg
 
@@ -339,6 +340,42 @@ def test_a_slice_in_use_stays(machine):
     assert node.call(APPLIANCE[:4], state="exact")["changed"]
 
 
+@pytest.mark.parametrize("options", [[], ["ASCEND_RUNTIME_OPTIONS=NODRV,VIRTUAL"]])
+def test_a_slice_that_a_container_has_by_its_number_stays(machine, options):
+    """With or without the option for slices: no NPU has a number that high."""
+    node = machine()
+    node.call(APPLIANCE, state="exact")
+    node.docker({"Name": "/ocr", "Config": {"Env": ["ASCEND_VISIBLE_DEVICES=212", *options]}})
+    assert "vNPU 212 (vir10_3c_32g)" in node.call(APPLIANCE[:4], state="exact")["msg"] and node.changes() == []
+
+
+def test_a_process_on_a_split_chip_keeps_all_its_slices(machine):
+    """Which slice it runs in is not known where the tool calls none of them used."""
+    node = machine()
+    node.call(APPLIANCE, state="exact")
+    path = node.root / "dev" / "davinci7"
+    path.touch()
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
+        holder.stdout.readline()
+        refused = node.call(APPLIANCE[:4], state="exact")
+        kept = node.call(APPLIANCE, state="exact")
+        holder.communicate()
+    assert "vNPU 212 (vir10_3c_32g) would have to be destroyed but is in use, as far as can be told" in refused["msg"]
+    assert not kept["changed"]
+    assert node.call(APPLIANCE[:4], state="exact")["changed"]
+
+
+def test_a_chip_whose_device_node_is_not_known_is_told(machine, monkeypatch):
+    node = machine()
+    node.docker({"Name": "/assistant", "HostConfig": {"Devices": [{"PathOnHost": "/dev/davinci6"}]}})
+    monkeypatch.setattr(VnpuMachine, "_phy_ids", lambda _self: {})
+    made = node.call(APPLIANCE[:1])
+    assert "belongs to NPU 6 chip 0 cannot be told" in json.dumps(made["warnings"])
+    assert "assistant" in json.dumps(made["warnings"])
+
+
 def test_slices_of_others_stay(machine):
     node = machine()
     node.npusim("npu-smi", "set", "-t", "create-vnpu", "-i", "6", "-c", "0", "-f", SMALL)
@@ -412,6 +449,19 @@ def test_a_damaged_ownership_file_is_not_guessed_at(machine, content):
     failed = node.call(APPLIANCE)
     assert str(node.file) in failed["msg"] and "move it away" in failed["msg"]
     assert node.file.read_text() == content and node.carries() == {}
+
+
+@pytest.mark.parametrize("check", [False, True])
+def test_who_may_not_use_the_ownership_file_is_told_so(machine, monkeypatch, check):
+    def deny(*_arguments, **_options):
+        raise PermissionError(13, "Permission denied")
+
+    node = machine()
+    monkeypatch.setattr("os.makedirs", deny)
+    if check:
+        monkeypatch.setattr("builtins.open", deny)
+    failed = node.call(APPLIANCE, check=check)
+    assert "(Permission denied)" in failed["msg"] and failed["msg"].endswith("run the task with become: true.")
 
 
 def test_two_runs_at_a_time(machine):
