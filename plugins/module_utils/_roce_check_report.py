@@ -17,14 +17,14 @@ OUTRANKED = ("link", "net_health", "netdetect")
 
 def npu_result(port, causes) -> dict:
     """One entry of C(npus): what was read, None for what is not known, with verdict and causes."""
-    gateway = port.get("gateway", "default_gateway")
+    optical = port.get("optical")
     return {
         "phy_id": port.phy_id,
         "npu_id": port.npu_id,
         "chip_id": port.chip_id,
         "ipaddr": port.get("ip", "ipaddr"),
         "netmask": port.get("ip", "netmask"),
-        "gateway": gateway,
+        "gateway": port.get("gateway", "default_gateway"),
         "netdetect": port.get("netdetect"),
         "link": port.get("link"),
         "net_health": port.get("net_health"),
@@ -32,7 +32,8 @@ def npu_result(port, causes) -> dict:
         "speed_mbps": port.get("speed"),
         "mtu": port.get("mtu"),
         "lldp": port.get("lldp"),
-        "optical": port.get("optical"),
+        # Its printed fields say the same twice over, for every NPU of the fleet.
+        "optical": optical and {key: value for key, value in optical.items() if key != "fields"},
         "link_stat": port.get("link_stat"),
         "stat": port.get("stat"),
         "vnic": port.get("vnic"),

@@ -14,6 +14,7 @@ from __future__ import annotations
 import functools
 import threading
 import time
+from typing import NamedTuple
 
 from ._hccn_tool import HccnBusy, HccnTool, HccnUnsupported
 from ._roce_check import PORT_CHECKS, NoAnswer, Port
@@ -56,7 +57,8 @@ class Clock:
 class Machine:
     """What npu-smi tells of the node. It is read while the ports are asked, or before that for the ids of the NPUs.
 
-    :ivar chips: {phy_id: chip as in npu_info}. :ivar driver_version: None if unknown.
+    :ivar chips: {phy_id: chip as in npu_info}. :ivar nameless: how many chips there are whose phy id is not known.
+    :ivar driver_version: None if unknown, as C(family) is.
     :ivar error: L(VendorError) of npu-smi, None if it answered or was not asked.
     """
 
@@ -64,6 +66,7 @@ class Machine:
         self._read = read
         self._done = threading.Event()
         self.chips: dict = {}
+        self.nameless = 0
         self.driver_version = None
         self.family = None
         self.error: VendorError | None = None
@@ -80,6 +83,7 @@ class Machine:
                 found = self._read()
                 self.driver_version = found["driver_version"]
                 self.chips = {chip["phy_id"]: chip for chip in found["chips"] if chip["phy_id"] is not None}
+                self.nameless = len(found["chips"]) - len(self.chips)
                 self.family = found["family"]
             except VendorError as error:
                 self.error = error
@@ -104,6 +108,7 @@ class Conversation:
         self.values: dict = {}
         self.no_answers: list = []
         self.unsupported: list = []
+        self.pings: dict = {}
         self.ended: NoAnswer | None = None
 
     def ask(self, check: str, machine: Machine) -> None:
@@ -122,17 +127,18 @@ class Conversation:
         else:
             self.values[check] = answer.to_dict() if hasattr(answer, "to_dict") else answer
 
-    def ping(self, wish: dict, how: dict, slot: float) -> dict:
-        """One entry of C(pings), tried not before ``slot`` seconds after the beginning.
+    def ping(self, index: int, wish: dict, how: dict, slot: float) -> None:
+        """Try one ping, not before ``slot`` seconds after the beginning; the result goes into C(pings).
 
         :arg wish: mapping with round, phy_id, peer, peer_phy_id and address.
         :arg how: the method of the tool as C(tool), and its keyword arguments as C(options).
         """
         result = {**wish, **dict.fromkeys(_PING_VALUES), "error": None, "remedy": None, "duration_s": 0.0}
         result.update(unreachable=False, too_long=False)
+        self.pings[index] = result
         if self.ended is not None:
             result.update(error=f"not tried: the NPU {self.ended.reason}", remedy=self.ended.remedy)
-            return result
+            return
         began = None
         try:
             self.clock.sleep(slot - self.clock.elapsed())
@@ -148,7 +154,6 @@ class Conversation:
             )
         if began is not None:
             result["duration_s"] = round(self.clock.elapsed() - began, 3)
-        return result
 
     def _within_time(self, method, *arguments, **options):
         left = self.clock.left()
@@ -184,13 +189,19 @@ class Conversation:
         )
 
 
-def examine(phy_ids, checks, pings, machine: Machine, clock: Clock, tool: dict, how: dict) -> tuple:
+class Examined(NamedTuple):
+    """``ports`` are L(Port), ``pings`` in the order they were asked for, ``complaints`` what is odd but no failure."""
+
+    ports: tuple
+    pings: list
+    complaints: list
+
+
+def examine(phy_ids, checks, pings, machine: Machine, clock: Clock, tool: dict, how: dict) -> Examined:
     """Ask all NPUs, and run their pings.
 
     :arg checks: of L(PORT_CHECKS), in any order. :arg pings: mappings as for L(Conversation.ping).
     :arg tool: C(path) and C(timeout) of hccn_tool. :arg how: of the pings; C(round_s) is the length of a round.
-    :returns: ({phy_id: L(Port)}, results of the pings in the order given).
-
     Raises L(ToolNotFound) if there is no hccn_tool; whatever else goes wrong is in the answer.
     """
     checks = [check for check in PORT_CHECKS if check in checks]
@@ -198,25 +209,20 @@ def examine(phy_ids, checks, pings, machine: Machine, clock: Clock, tool: dict, 
         phy_id: Conversation(phy_id, HccnTool(tool["path"], tool["timeout"], sleep=clock.sleep), clock, tool["timeout"])
         for phy_id in sorted({*phy_ids, *(ping["phy_id"] for ping in pings)})
     }
-    jobs: dict = {}
-    if machine.pending:
-        jobs["machine"] = [machine.read]
+    jobs: dict = {"machine": [machine.read]} if machine.pending else {}
     for phy_id, talk in talks.items():
+        asked = checks if phy_id in phy_ids else ()
+        jobs[phy_id] = [functools.partial(talk.ask, check, machine) for check in asked]
         mine = sorted((ping["round"], index) for index, ping in enumerate(pings) if ping["phy_id"] == phy_id)
-        jobs[phy_id] = [
-            *(functools.partial(talk.ask, check, machine) for check in checks if phy_id in phy_ids),
-            *(
-                functools.partial(
-                    lambda talk, n, slot: (n, talk.ping(pings[n], how, slot)), talk, n, turn * how["round_s"]
-                )
-                for turn, n in mine
-            ),
+        jobs[phy_id] += [
+            functools.partial(talk.ping, index, pings[index], how, turn * how["round_s"]) for turn, index in mine
         ]
-    done = side_by_side(jobs, workers=len(jobs))
-    results = [answer for phy_id in talks for answer in done[phy_id] if answer is not None]
-    return (
-        {phy_id: talks[phy_id].port(machine) for phy_id in phy_ids},
-        [result for _index, result in sorted(results, key=lambda pair: pair[0])],
+    side_by_side(jobs, workers=len(jobs))
+    results = {index: result for talk in talks.values() for index, result in talk.pings.items()}
+    return Examined(
+        tuple(talks[phy_id].port(machine) for phy_id in sorted(phy_ids)),
+        [results[index] for index in range(len(pings))],
+        [complaint for talk in talks.values() for complaint in talk.tool.complaints if "ping -g" not in complaint],
     )
 
 
@@ -226,4 +232,4 @@ def _typed(error: VendorError) -> str:
     return " ".join(("hccn_tool", *words[1:]))
 
 
-__all__ = ["Clock", "Conversation", "Machine", "examine"]
+__all__ = ["Clock", "Conversation", "Examined", "Machine", "examine"]

@@ -31,18 +31,15 @@ UP = {
     "vnic": {"link": "UP", "ipaddr": "192.168.2.199", "netmask": "255.255.255.0"},
     "stat": {"mac_rx_total_pkt_num": 1602684344683, "mac_rx_bad_pkt_num": 0},
     "optical": {
-        "present": "present",
-        "temperature": "50 C",
-        "Rx Power0": "0.5842 mW",
-        "Rx Power1": "0.7547 mW",
-        "Tx Power0": "0.9585 mW",
-        "Temp High Thres": "70 C",
-        "TxPower Low Thres": "0.1445 mW",
-        "RxPower Low Thres": "0.0933 mW",
-        "Tx Los Flag": "0x0",
-        "Rx Los Flag": "0x0",
-        "Host SNR Lane0": "not supported",
-        "Media SNR Lane0": "NA",
+        "present": True,
+        "temperature_c": 50.0,
+        "temperature_high_c": 70.0,
+        "rx_power_mw": [0.5842, 0.7547],
+        "tx_power_mw": [0.9585, None],
+        "rx_power_low_mw": 0.0933,
+        "tx_power_low_mw": 0.1445,
+        "tx_los": 0,
+        "rx_los": 0,
     },
     # A boot: three changes within a minute, long ago.
     "link_stat": {
@@ -113,7 +110,7 @@ def test_a_healthy_node_has_no_causes(count, family):
         {"gateway": None},
         {"lldp": None},
         {"optical": None},
-        {"optical": {"present": "not present", "temperature": "NA", "Rx Power0": "get failed"}},
+        {"optical": {"present": False, "temperature_c": None, "rx_power_mw": [None]}},
         {"link_stat": None},
         {"stat": None},
         {"netdetect": None},  # with net health Success, whatever it probes
@@ -121,7 +118,7 @@ def test_a_healthy_node_has_no_causes(count, family):
         {"tls": {"tls_switch": 1}},  # everywhere alike
         {"speed": 100000},
         {"link_stat": {"current_time": None, "records": [{"time": "now", "state": "DOWN"}]}},
-        {"optical": {**UP["optical"], "Rx Power0": "-2.5 dBm"}},
+        {"optical": {**UP["optical"], "rx_power_low_mw": None, "temperature_high_c": 0.0}},
         {"stat": {"mac_rx_total_pkt_num": 1602684344683, "mac_rx_bad_pkt_num": 5000}},
         {"stat": {"mac_rx_total_pkt_num": 1000, "mac_rx_bad_pkt_num": 7}},
     ],
@@ -155,13 +152,13 @@ def test_what_was_not_asked_is_not_judged():
 WRONG = [
     ({"link": "DOWN"}, "link", FAIL, "has its link DOWN", "cable"),
     (
-        {"link": "DOWN", "optical": {**UP["optical"], "Rx Los Flag": "0xff"}},
+        {"link": "DOWN", "optical": {**UP["optical"], "rx_los": 0xFF}},
         "link",
         FAIL,
         "receives no light",
         "transceiver",
     ),
-    ({"link": "DOWN", "optical": {"present": "not present"}}, "link", FAIL, "no transceiver is present", "seat"),
+    ({"link": "DOWN", "optical": {"present": False}}, "link", FAIL, "no transceiver is present", "seat"),
     (
         {"link": "DOWN", "net_health": "Fault", "speed": None, "lldp": None},
         "link",
@@ -230,23 +227,23 @@ WRONG = [
     ({"mtu": 1500}, "mtu", FAIL, "has MTU 1500, other NPUs of the node 4096", "-mtu -s"),
     ({"lldp": None}, "lldp", WARN, "hears no LLDP", "cable"),
     ({"lldp": {"port_ifname": None}}, "lldp", WARN, "hears no LLDP", "LLDP"),
-    ({"optical": {"present": "not present"}}, "optical", WARN, "no transceiver although its link is UP", "seat"),
+    ({"optical": {"present": False}}, "optical", WARN, "no transceiver although its link is UP", "seat"),
     (
-        {"optical": {**UP["optical"], "Rx Power1": "0.0054 mW"}},
+        {"optical": {**UP["optical"], "rx_power_mw": [0.5842, 0.0054]}},
         "optical",
         WARN,
         "receives too little light: lane 1 0.0054 mW (limit 0.0933 mW)",
         "other side",
     ),
     (
-        {"optical": {**UP["optical"], "Tx Power0": "0.1 mW"}},
+        {"optical": {**UP["optical"], "tx_power_mw": [0.1]}},
         "optical",
         WARN,
         "sends too little light: lane 0 0.1 mW (limit 0.1445 mW)",
         "clean",
     ),
-    ({"optical": {**UP["optical"], "temperature": "71 C"}}, "optical", WARN, "transceiver of 71 C (limit 70)", "fans"),
-    ({"optical": {**UP["optical"], "Rx Los Flag": "0x2"}}, "optical", WARN, "a loss of light on some lane", "cable"),
+    ({"optical": {**UP["optical"], "temperature_c": 71.0}}, "optical", WARN, "transceiver of 71 C (limit 70)", "fans"),
+    ({"optical": {**UP["optical"], "rx_los": 2}}, "optical", WARN, "a loss of light on some lane", "cable"),
     (
         {"stat": {"mac_rx_total_pkt_num": 1000000, "mac_rx_bad_pkt_num": 400, "mac_rx_fcs_err_pkt_num": 12}},
         "stat",
@@ -383,9 +380,7 @@ class TestConf:
         assert "-cfg recovery" in cause.remedy and "10.77.1.13" in cause.remedy
 
 
-@pytest.mark.parametrize(
-    ("severities", "word"), [([], "pass"), ([WARN], WARN), ([WARN, FAIL], FAIL), ([FAIL], FAIL)]
-)
+@pytest.mark.parametrize(("severities", "word"), [([], "pass"), ([WARN], WARN), ([WARN, FAIL], FAIL), ([FAIL], FAIL)])
 def test_verdict(severities, word):
     assert verdict(Cause("link", severity, "is", "do") for severity in severities) == word
     assert verdict({"severity": severity} for severity in severities) == word
