@@ -121,8 +121,8 @@ def _lines_of(phy: int, key: str, value: str) -> list:
     if phy < 0:
         raise HccnConfError(f"{phy} is no phy id")
     for each in values:
-        if each != each.strip() or re.search(r"[\r\n\0]", each):
-            raise HccnConfError(f"{name} cannot have the value {each!r}: blanks at its ends or a line break")
+        if not each or each != each.strip() or re.search(r"[\r\n\0]", each):
+            raise HccnConfError(f"{name} cannot have the value {each!r}: empty, blanks at its ends, or a line break")
         if len(_bytes(f"{name}={each}")) > _LONGEST_LINE:
             raise HccnConfError(f"{name} is longer than the {_LONGEST_LINE} bytes that the driver reads of a line")
     return [f"{name}={each}" for each in values]

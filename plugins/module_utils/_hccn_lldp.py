@@ -15,7 +15,13 @@ import re
 from dataclasses import dataclass
 
 from ansible_collections.npuops.ascend.plugins.module_utils._hccn_query import Answer
-from ansible_collections.npuops.ascend.plugins.module_utils._hccn_text import answer_lines, key_line, refuse, reported
+from ansible_collections.npuops.ascend.plugins.module_utils._hccn_text import (
+    HccnParseError,
+    answer_lines,
+    key_line,
+    refuse,
+    reported,
+)
 
 _TITLE = re.compile(r"(?:\[[^\]]*\]\s*)?(?P<title>\S.*?)\s+TLV:?", re.IGNORECASE)
 _IFNAME = key_line("if name")
@@ -46,10 +52,14 @@ def parse_lldp(text: str) -> Lldp | None:
     names = lldp_ifnames(text)
     tlvs: dict = {}
     lines: list | None = None
-    for _number, line in answer_lines(text):
+    for number, line in answer_lines(text):
         title = _TITLE.fullmatch(line)
         if title:
-            lines = tlvs.setdefault(title.group("title").lower(), [])
+            name = title.group("title").lower()
+            # Each neighbour has exactly one of these.
+            if name in tlvs and name in ("chassis id", "port id"):
+                raise HccnParseError("here begins a second answer or neighbour", line, number)
+            lines = tlvs.setdefault(name, [])
         elif lines is not None and line != "...":
             lines.append(line)
     if not tlvs:
@@ -69,7 +79,7 @@ def parse_lldp(text: str) -> Lldp | None:
                     return match.group("value").strip() or None
         return found[0] if found and not keys else None
 
-    def number(value: str | None) -> int | None:
+    def digits(value: str | None) -> int | None:
         match = re.match(r"\d+", value or "")
         return int(match.group()) if match else None
 
@@ -82,8 +92,8 @@ def parse_lldp(text: str) -> Lldp | None:
         port_id=port or _masked(first("port id", "mac", "local", "ipv4", "alias") or first("port id")),
         port_description=first("port description"),
         system_description=" ".join(tlvs["system description"]) if tlvs.get("system description") else None,
-        vlan=number(first("port vlan id", "pvid") or first("port vlan id")),
-        max_frame=number(first("maximum frame size")),
+        vlan=digits(first("port vlan id", "pvid") or first("port vlan id")),
+        max_frame=digits(first("maximum frame size")),
     )
 
 

@@ -133,15 +133,17 @@ def parse_hccs_ping(text: str) -> Ping:
 def parse_pings(text: str) -> tuple:
     """Several pings one after the other: a L(Ping) for each."""
     blocks: list = [[]]
-    ended = False
+    begun = ended = False
     for _number, line in answer_lines(text):
         opens = bool(_DEVICE.search(line) or _UB_DEVICE.search(line))
-        goes_on = ended and (_TIME.search(line) or _TIMEOUT.search(line) or _SUMMARY.search(line))
-        if blocks[-1] and (opens or goes_on):
+        packet = bool(_TIME.search(line) or _TIMEOUT.search(line) or _PACKET.search(line))
+        total = bool(_SUMMARY.search(line))
+        if begun and (opens or (ended and (packet or total))):
             blocks.append([])
             ended = False
+        begun = begun or opens or packet or total
+        ended = ended or total
         blocks[-1].append(line)
-        ended = ended or bool(_SUMMARY.search(line))
     return tuple(parse_ping("\n".join(block)) for block in blocks if block)
 
 

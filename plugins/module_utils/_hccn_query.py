@@ -28,6 +28,8 @@ from ansible_collections.npuops.ascend.plugins.module_utils._hccn_text import (
 from ansible_collections.npuops.ascend.plugins.module_utils._run import Completed
 
 IP_KEY = "ip addr(?:ess)?"
+GATEWAY_KEY = "(?:default|ipv6)? gateway"
+NETDETECT_KEY = "netdetect addr(?:ess)?"
 EXECUTED = "Cmd executed successfully!"
 NET_HEALTH = (
     "Success", "Socket fail", "Receive timeout", "Unreachable", "Time exceeded", "Fault", "Init", "Thread error",
@@ -121,7 +123,7 @@ def parse_ip(text: str) -> Ip | None:
 
 def parse_ips(text: str) -> tuple:
     """``for i in ...; do hccn_tool -i $i -ip -g; done``"""
-    return tuple(parse_ip(answer) for answer in split_answers(text, IP_KEY, "netmask"))
+    return parse_several(parse_ip, text)
 
 
 def parse_ip6(text: str) -> Ip6 | None:
@@ -152,7 +154,7 @@ def parse_net_health(text: str) -> str:
 
 def parse_netdetect(text: str) -> str | None:
     """``-netdetect -g``: the address that the NPU pings by itself; None if none is set (0.0.0.0)."""
-    value = one_value(text, "netdetect addr(?:ess)?")
+    value = one_value(text, NETDETECT_KEY)
     if value is None:
         if _not_preset(text):
             return None
@@ -162,7 +164,7 @@ def parse_netdetect(text: str) -> str | None:
 
 def parse_gateway(text: str) -> Gateway | None:
     """``-gateway -g``. None if none is set."""
-    value = one_value(text, "(?:default|ipv6)? gateway")
+    value = one_value(text, GATEWAY_KEY)
     if value is None:
         if _not_preset(text):
             return None
@@ -174,7 +176,7 @@ def parse_gateway(text: str) -> Gateway | None:
 
 def parse_gateways(text: str) -> tuple:
     """``for i in ...; do hccn_tool -i $i -gateway -g; done``"""
-    return tuple(parse_gateway(answer) for answer in split_answers(text, "(?:default|ipv6)? gateway"))
+    return parse_several(parse_gateway, text)
 
 
 def parse_vnic(text: str) -> Vnic:
@@ -188,9 +190,7 @@ def parse_vnic(text: str) -> Vnic:
 
 def parse_vnics(text: str) -> tuple:
     """``for i in ...; do hccn_tool -i $i -vnic -g; done``"""
-    return tuple(
-        parse_vnic(answer) for answer in split_answers(text, "vnic link status", f"vnic {IP_KEY}", "vnic netmask")
-    )
+    return parse_several(parse_vnic, text)
 
 
 def parse_speed(text: str) -> int | None:
@@ -234,12 +234,14 @@ def parse_version(text: str) -> dict:
     return {"driver": driver or None, "firmware": firmware or None}
 
 
-_TLS = re.compile(r"dev\w*\s*[:=]\s*(?P<dev>\d+)\s*,\s*tls[\s_]*switch\s*\[\s*(?P<switch>\d+)\s*\](?P<rest>.*)", re.I)
+_TLS = re.compile(
+    r"dev\w*\s*[:=]\s*(?P<dev>\d+)\s*[,\uff0c]\s*tls[\s_]*switch\s*\[\s*(?P<switch>\d+)\s*\](?P<rest>.*)", re.I
+)
 _TLS_MORE = {
     "tls_preconfigured": re.compile(r"tls[\s_]*preconfigured\s*\[\s*(\d+)\s*\]", re.IGNORECASE),
     "tls_alarm_days": re.compile(r"alarm[\s_]*time[\s_]*threshold\s*\[\s*(\d+)\s*\]", re.IGNORECASE),
 }
-_TLS_PART = re.compile(r"dev\w*\s*[:=]\s*(?P<dev>\d+)\s*,\s*\[(?P<name>[^\]]+)\]\s*info\s*:.*", re.IGNORECASE)
+_TLS_PART = re.compile(r"dev\w*\s*[:=]\s*(?P<dev>\d+)\s*[,\uff0c]\s*\[(?P<name>[^\]]+)\]\s*info\s*:.*", re.IGNORECASE)
 _TLS_ENTRY = re.compile(
     r"(?P<key>subject|issuer|start_time|end_time|tls expiration status)\s*\[(?P<value>[^\]]*)\].*", re.IGNORECASE
 )
@@ -296,6 +298,27 @@ def parse_set(text: str, rc: int | None = None) -> SetResult:
         return SetResult(False, f"it said {EXECUTED!r} but ended with exit status {rc}")
     ended = "" if rc is None else f" and ended with exit status {rc}"
     return SetResult(False, (lines[-1] if lines else f"it said nothing{ended}"))
+
+
+# The keys of one answer: where one comes again, the answer of the next NPU begins.
+_KEYS = {
+    parse_ip: (IP_KEY, "netmask"),
+    parse_ip6: ("ipv6 address", "prefix length"),
+    parse_link: ("link status",),
+    parse_net_health: ("net health status",),
+    parse_netdetect: (NETDETECT_KEY,),
+    parse_gateway: (GATEWAY_KEY,),
+    parse_vnic: ("vnic link status", f"vnic {IP_KEY}", "vnic netmask"),
+    parse_speed: ("speed",),
+    parse_mtu: ("mtu",),
+    parse_mac: ("mac addr(?:ess)?",),
+    parse_fec: ("fec mode",),
+}
+
+
+def parse_several(parse, text: str) -> tuple:
+    """What ``parse``, one of the functions above, makes of each answer of a shell loop over NPUs."""
+    return tuple(parse(answer) for answer in split_answers(text, *_KEYS[parse]))
 
 
 def ipv4(value: str) -> str:
@@ -362,6 +385,7 @@ __all__ = [
     "parse_net_health",
     "parse_netdetect",
     "parse_set",
+    "parse_several",
     "parse_speed",
     "parse_tls",
     "parse_tls_all",

@@ -92,6 +92,8 @@ _SENTENCES = (
     (r"^Optical module is not present", HccnReported, "Plug in an optical module, or seat it again."),
     (r"^The value of .* is out of the valid range|^Get invalid|^The total count of input parameters|^The mac address",
      HccnReported, _ARGUMENTS),
+    (r"^Couldn't connect|^Unable to (?:init|connect|open)|^Connection (?:refused|timed out)", HccnReported,
+     "Start the receiver first, on an NPU that answers a ping; then reset both (-roce_test reset)."),
     (r"\b(?:Cmd|Command) execut\w* failed|^Recovery failed", HccnReported,
      "The driver gives no reason: look at /var/log/hccn_tool/, npu-smi info -t health and dmesg."),
     (r"\bfailed\b|\bfail\b!?$|^Traceroute is running|\btry (?:again )?later", HccnReported,

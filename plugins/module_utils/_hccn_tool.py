@@ -43,6 +43,7 @@ from ansible_collections.npuops.ascend.plugins.module_utils._hccn_query import (
     parse_net_health,
     parse_netdetect,
     parse_set,
+    parse_several,
     parse_speed,
     parse_tls,
     parse_tls_all,
@@ -363,7 +364,7 @@ __all__ = [
     "parse_cfg_status", "parse_fec", "parse_gateway", "parse_gateways", "parse_hccs_ping", "parse_hw_stats",
     "parse_ip", "parse_ip6", "parse_ips", "parse_link", "parse_link_stat", "parse_lldp", "parse_mac",
     "parse_mtu", "parse_net_health", "parse_netdetect", "parse_optical", "parse_opticals", "parse_ping",
-    "parse_pings", "parse_recovery", "parse_roce_test", "parse_route", "parse_set", "parse_speed", "parse_stat",
-    "parse_status", "parse_tls", "parse_tls_all", "parse_version", "parse_vnic", "parse_vnics", "split_answers",
-    "split_devices",
+    "parse_pings", "parse_recovery", "parse_roce_test", "parse_route", "parse_set", "parse_several", "parse_speed",
+    "parse_stat", "parse_status", "parse_tls", "parse_tls_all", "parse_version", "parse_vnic", "parse_vnics",
+    "split_answers", "split_devices",
 ]  # fmt: skip
