@@ -23,7 +23,7 @@ from ansible_collections.npuops.ascend.plugins.module_utils._roce_config_types i
     Port,
     shown,
 )
-from ansible_collections.npuops.ascend.plugins.module_utils._run import VendorError, side_by_side
+from ansible_collections.npuops.ascend.plugins.module_utils._run import ToolNotFound, VendorError, side_by_side
 
 # Keys that the tool removes by itself when an address moves to another network, because they would not work there.
 _GO_WITH_THE_ADDRESS = ("gateway", "route", "ip_route", "ip_rule")
@@ -94,6 +94,8 @@ def _read(tool, phy_id: int, names) -> Found:
                 values[setting] = ask()
             except HccnUnsupported as error:
                 without.append((setting, error.reason))
+    except ToolNotFound:
+        raise  # then no NPU answers, and it is none's fault
     except VendorError as error:
         return Found(None, str(error).rstrip("."))
     return Found(Port(**values), without=tuple(without))

@@ -42,7 +42,7 @@ attributes:
 options:
   npus:
     description:
-      - What the NPUs shall have, one entry each, as this module returns it. Left out: what they have.
+      - What the NPUs shall have, one entry each, as this module returns it. Without any, they keep what they have.
       - The filter P(npuops.ascend.roce_addresses#filter) makes it from a range.
     type: list
     elements: dict

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import stat
@@ -16,18 +17,15 @@ from pathlib import Path
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
+from ansible_collections.npuops.ascend.plugins.module_utils import _hccn_tool, _npu_smi
+from ansible_collections.npuops.ascend.plugins.module_utils._run import Completed
 from ansible_collections.npuops.ascend.plugins.modules import hccn_config
-from npusim import state
+from npusim import cli_hccn_tool, profiles, state, wire
+from npusim.hccn_errors import HccnError
 
 LAB = Path(__file__).parents[4] / "tests" / "lab"
-# Notes each call. What a file named like the call's words holds is run instead: a tool that fails, lies, or spoils.
-TOOL = """#!/bin/sh
-echo "$@" >> {root}/log
-[ -f "{root}/instead/$*" ] && . "{root}/instead/$*"
-exec "{python}" -S -m npusim hccn_tool "$@"
-"""
-SAYS_DONE = "echo 'Cmd executed successfully!'; exit 0"
-FAILS = "echo 'Command execute failed!' >&2; exit 1"
+SAYS_DONE = (0, "Cmd executed successfully!\n", "")
+FAILS = (1, "", "Command execute failed!\n")
 
 
 class Machine:
@@ -35,11 +33,13 @@ class Machine:
 
     def __init__(self, root: Path, capsys) -> None:
         self.root, self.capsys = root, capsys
-        self.conf, self.log = root / "hccn.conf", root / "log"
-        (root / "instead").mkdir()
+        self.conf = root / "hccn.conf"
+        self.log: list = []
+        self.answers: dict = {}
 
     def call(self, npus=None, check=False, **arguments) -> dict:
-        self.log.write_text("")
+        self.log.clear()
+        (self.root / "log").write_text("")
         given = {
             "npus": npus or [],
             "host": "node2",
@@ -54,12 +54,28 @@ class Machine:
             hccn_config.main()
         return json.loads(self.capsys.readouterr().out)
 
-    def instead(self, words: str, script: str) -> None:
-        (self.root / "instead" / words).write_text(script)
+    def instead(self, words: str, answer) -> None:
+        """Let the tool answer so (exit status, stdout, stderr) to a call, or run a function that says it."""
+        self.answers[words] = answer
+
+    def run(self, argv, timeout, **_more) -> Completed:
+        """The emulated hccn_tool in this process: a process for each of some hundred calls takes minutes."""
+        words = " ".join(map(str, argv[1:]))
+        self.log.append(words)
+        answer = self.answers.get(words)
+        if answer is None:
+            try:
+                answer = (0, cli_hccn_tool.run([str(word) for word in argv[1:]]), "")
+            except HccnError as refusal:
+                answer = (refusal.refusal.code & 0xFF, "", f"{refusal}\n")
+        elif callable(answer):
+            answer = answer()
+        return Completed(tuple(map(str, argv)), *answer, duration=0.0)
 
     def changes(self) -> list:
         """The changing commands of the last call, NPU by NPU."""
-        lines = [line for line in self.log.read_text().splitlines() if " -s " in line or "recovery" in line]
+        calls = self.log + (self.root / "log").read_text().splitlines()
+        lines = [line for line in calls if line.startswith("-") and (" -s " in line or "recovery" in line)]
         return sorted(lines, key=lambda line: line.split()[1])
 
     def port(self, phy_id: int):
@@ -84,21 +100,44 @@ class Machine:
         return [self.port(phy_id) for phy_id in range(8)], self.conf.read_text()
 
 
+@functools.lru_cache(maxsize=None)
+def npu_smi(*arguments: str) -> str:
+    """What npu-smi says, which is the same for all machines here."""
+    command = [sys.executable, "-S", "-m", "npusim", "npu-smi", *arguments]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
 @pytest.fixture
-def machine(tmp_path, monkeypatch, capsys):
+def real(tmp_path, monkeypatch, capsys):
+    """A machine whose tools are processes."""
     monkeypatch.setenv("NPUSIM_STATE", str(tmp_path))
     monkeypatch.setenv("NPUSIM_DEV", str(tmp_path))
     monkeypatch.setenv("PYTHONPATH", str(LAB))
     monkeypatch.setattr(hccn_config, "device_nodes", lambda: frozenset(range(16)))
-    command = [sys.executable, "-m", "npusim", "new", "atlas-800i-a2-64g", "--node", "2", "--roce", "10.77.0.0/16"]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    smi = tmp_path / "npu-smi"
-    smi.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S -m npusim npu-smi "$@"\n')
-    tool = tmp_path / "hccn_tool"
-    tool.write_text(TOOL.format(root=tmp_path, python=sys.executable))
-    for path in (smi, tool):
-        path.chmod(0o755)
+    made = profiles.build("atlas-800i-a2-64g", node=2)
+    wire.assign(made, "10.77.0.0/16")
+    state.save(made, str(tmp_path))
+    wire.write_conf(made, str(tmp_path / "hccn.conf"))
+    for name in ("npu-smi", "hccn_tool"):
+        tool = tmp_path / name
+        tool.write_text(
+            f'#!/bin/sh\necho "$@" >> {tmp_path}/log\n[ "$*" = "$SICK" ] && sleep 60\n'
+            f'exec "{sys.executable}" -S -m npusim {name} "$@"\n'
+        )
+        tool.chmod(0o755)
     return Machine(tmp_path, capsys)
+
+
+@pytest.fixture
+def machine(real, monkeypatch):
+    """A machine whose tools run in this process."""
+
+    def smi(argv, timeout, **_more) -> Completed:
+        return Completed(tuple(map(str, argv)), 0, npu_smi(*map(str, argv[1:])), "", 0.0)
+
+    monkeypatch.setattr(_hccn_tool, "run", real.run)
+    monkeypatch.setattr(_npu_smi, "run", smi)
+    return real
 
 
 def wish(phy_id: int, last: int, **more) -> dict:
@@ -123,36 +162,36 @@ def test_without_a_wish_all_is_checked_and_nothing_changed(machine):
     assert not machine.call(result["npus"], check=True)["changed"]
 
 
-def test_configuring_twice_changes_nothing(machine):
-    machine.drop(3)
-    machine.conf.write_text("# of the site\n\nudp_port_mode_5=nslb_dp\n" + machine.conf.read_text())
+def test_configuring_twice_changes_nothing(real):
+    real.drop(3)
+    real.conf.write_text("# of the site\n\nudp_port_mode_5=nslb_dp\n" + real.conf.read_text())
     wishes = [wish(3, 33, gateway="10.77.0.1", netdetect="10.77.0.9", tls=True, mtu=4096), wish(4, 14)]
-    planned = machine.call(wishes, check=True)
-    assert planned["changed"] and machine.changes() == [] and machine.port(3).address is None
+    planned = real.call(wishes, check=True)
+    assert planned["changed"] and real.changes() == [] and real.port(3).address is None
     assert [row["address"] for row in planned["npus"]][3] == "10.77.2.33"
-    assert not list(machine.root.glob("hccn.conf.*"))
+    assert not list(real.root.glob("hccn.conf.*"))
 
-    text = machine.conf.read_text()
-    made = machine.call(wishes)
+    text = real.conf.read_text()
+    made = real.call(wishes)
     assert "failed" not in made and made["changed"] and made["steps"] == planned["steps"]
     assert made["npus"] == planned["npus"]
-    assert {line.split()[1] for line in machine.changes()} == {"3"} and len(machine.changes()) == 5
-    port = machine.port(3)
+    assert {line.split()[1] for line in real.changes()} == {"3"} and len(real.changes()) == 5
+    port = real.port(3)
     assert (port.address, port.netmask, port.gateway, port.netdetect) == (
         "10.77.2.33",
         "255.255.0.0",
         "10.77.0.1",
         "10.77.0.9",
     )
-    assert port.tls_switch == 1 and machine.lines()["mtu_3"] == "4096" and machine.lines()["tls_enable_3"] == "1"
-    assert machine.conf.read_text().startswith("# of the site\n\nudp_port_mode_5=nslb_dp\n")
+    assert port.tls_switch == 1 and real.lines()["mtu_3"] == "4096" and real.lines()["tls_enable_3"] == "1"
+    assert real.conf.read_text().startswith("# of the site\n\nudp_port_mode_5=nslb_dp\n")
     assert Path(made["backup_file"]).read_text() == text
-    assert stat.S_IMODE(os.stat(made["backup_file"]).st_mode) == stat.S_IMODE(os.stat(machine.conf).st_mode)
+    assert stat.S_IMODE(os.stat(made["backup_file"]).st_mode) == stat.S_IMODE(os.stat(real.conf).st_mode)
 
-    after = machine.everything()
-    again = machine.call(wishes)
-    assert not again["changed"] and again["steps"] == [] and machine.changes() == [] and "backup_file" not in again
-    assert machine.everything() == after
+    after = real.everything()
+    again = real.call(wishes)
+    assert not again["changed"] and again["steps"] == [] and real.changes() == [] and "backup_file" not in again
+    assert real.everything() == after
 
 
 def test_the_diff_shows_npus_and_file(machine):
@@ -208,11 +247,11 @@ def test_all_reasons_are_told_at_once(machine):
     assert machine.changes() == []
 
 
-@pytest.mark.parametrize("script", [FAILS, SAYS_DONE])
-def test_a_failure_half_way_is_taken_back(machine, script):
+@pytest.mark.parametrize("answer", [FAILS, SAYS_DONE])
+def test_a_failure_half_way_is_taken_back(machine, answer):
     """NPU 5 and 6 are done when 7 fails, or when the tool says that 7 is done and it is not."""
     before = machine.everything()
-    machine.instead("-i 7 -netdetect -s address 10.77.0.9", script)
+    machine.instead("-i 7 -netdetect -s address 10.77.0.9", answer)
     wishes = [wish(p, p + 30, netdetect="10.77.0.9", tls=True) for p in (5, 6, 7)]
     failed = machine.call(wishes, reassign=[5, 6, 7])
     assert failed["failed"] and failed["restored"] and not failed["changed"]
@@ -232,7 +271,7 @@ def test_what_cannot_be_taken_back_is_said(machine):
     assert failed["standing"][0].startswith("phy id 5 has address 10.77.2.35, netmask 255.255.0.0, gateway none")
     assert machine.conf.read_text() == text
 
-    (machine.root / "instead" / "-i 7 -ip -s address 10.77.2.37 netmask 255.255.0.0").unlink()
+    machine.answers.clear()
     assert machine.call([wish(5, 35), wish(7, 37)], reassign=[7])["changed"]
     assert machine.lines()["address_5"] == "10.77.2.35" and machine.lines()["address_7"] == "10.77.2.37"
 
@@ -241,9 +280,13 @@ def test_a_tool_that_ruins_the_file(machine):
     """As after a power cut between the tool's truncating and its writing."""
     machine.conf.write_text("# of the site\n" + machine.conf.read_text())
     text = machine.conf.read_text()
-    machine.instead(
-        "-i 7 -tls -s enable 1", f"{sys.executable} -S -m npusim hccn_tool $@ && : > {machine.conf}; exit 0"
-    )
+
+    def ruin() -> tuple:
+        cli_hccn_tool.run(["-i", "7", "-tls", "-s", "enable", "1"])
+        machine.conf.write_text("")
+        return SAYS_DONE
+
+    machine.instead("-i 7 -tls -s enable 1", ruin)
     made = machine.call([{"phy_id": 7, "tls": True}])
     assert "failed" not in made, made
     assert machine.conf.read_text() == text + "tls_enable_7=1\n"
@@ -303,18 +346,18 @@ def test_recovery_does_not_change_an_address_unasked(machine):
 def test_a_failing_recovery_is_taken_back(machine):
     machine.set(3, netdetect="10.77.0.9")
     before = machine.everything()
-    machine.instead("-a -cfg recovery", "echo 'dev:0 recovery success'; echo 'dev:3 recovery fail' >&2; exit 1")
+    machine.instead("-a -cfg recovery", (1, "dev:0 recovery success\n", "dev:3 recovery fail\n"))
     failed = machine.call([{"phy_id": 5, "tls": True}], recover=True)
     assert failed["failed"] and failed["restored"] and "dev:3 recovery fail" in failed["msg"]
     assert machine.everything() == before
 
 
-def test_a_sick_npu_stops_only_what_is_about_it(machine):
-    machine.instead("-i 6 -ip -g", "sleep 30; exit 1")
-    result = machine.call([{"phy_id": 5, "tls": True}], timeout=2.5)
-    assert result["changed"] and machine.port(5).tls_switch == 1
+def test_a_sick_npu_stops_only_what_is_about_it(real, monkeypatch):
+    monkeypatch.setenv("SICK", "-i 6 -ip -g")
+    result = real.call([{"phy_id": 5, "tls": True}], timeout=6)
+    assert result["changed"] and real.port(5).tls_switch == 1
     assert [entry["item"] for entry in result["problems"]] == ["phy id 6"]
-    assert "did not end within 2.5 s" in result["problems"][0]["problem"]
+    assert "did not end within 6 s" in result["problems"][0]["problem"]
     assert result["npus"][6]["address"] is None
-    refused = machine.call([{"phy_id": 6, "tls": True}], timeout=2.5)
+    refused = real.call([{"phy_id": 6, "tls": True}], timeout=6)
     assert refused["failed"] and "phy id 6: cannot be read" in refused["msg"]
