@@ -335,8 +335,8 @@ class HccnTool:
                 busy.command = done
                 if not retries_left:
                     busy.waited = round(self._clock() - began, 3)
-                    tries = f"{self.busy_retries + 1} tries in {busy.waited:g} s"
-                    busy.reason = f"{busy.reason.rstrip('.')} ({tries})"
+                    asked = f"{self.busy_retries + 1} times in {busy.waited:g} s" if self.busy_retries else "once"
+                    busy.reason = f"{busy.reason} (asked {asked})"
                     raise
             except VendorError as error:
                 error.command = done
