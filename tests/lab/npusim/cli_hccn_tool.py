@@ -73,6 +73,10 @@ def run(args: list[str]) -> str:
         raise HccnError(PARAM_COUNT)
     hccn_pace.wait_ready(machine, chip.phy_id)
     seconds = machine.ping_s if args[2] in PINGS else machine.query_s
+    if args[2] in UNLOCKED:
+        with hccn_pace.alone(machine, chip.phy_id):
+            pass
+        return _dispatch(COMMANDS[args[2]], Call(machine, chip, chip.roce, args[3:]))
     with hccn_pace.alone(machine, chip.phy_id), hccn_pace.lasting(seconds):
         return _dispatch(COMMANDS[args[2]], Call(machine, chip, chip.roce, args[3:]))
 
@@ -134,6 +138,15 @@ def _later(name: str, module: str = "hccn_changes") -> Callable[[Call], str]:
     return run_it
 
 
+def _test(name: str) -> Callable[[Call], str]:
+    def run_it(call: Call) -> str:
+        from . import hccn_perftest
+
+        return hccn_perftest.start(name, call)
+
+    return run_it
+
+
 COMMANDS: dict[str, dict[str, Callable[[Call], str]]] = {
     "-ip": {"-g": _get_ip, "-s": _later("set_ip")},
     "-gateway": {"-g": _get_gateway, "-s": _later("set_gateway")},
@@ -148,6 +161,10 @@ COMMANDS: dict[str, dict[str, Callable[[Call], str]]] = {
     "-hccs_ping": {"-g": _later("hccs_ping", "hccn_ping")},
     "-mtu": {"-g": lambda c: render_hccn.mtu(c.roce), "-s": _later("set_mtu")},
     "-bandwidth": {"-g": _bandwidth},
+    "-roce_test": {
+        **{name: _test(name) for name in ("ib_send_bw", "ib_read_bw", "ib_write_bw")},
+        "reset": _later("reset", "hccn_perftest"),
+    },
     "-mac": {"-g": lambda c: render_hccn.mac(c.roce)},
     "-speed": {"-g": lambda c: render_hccn.speed(c.roce)},
     "-fec": {"-g": lambda c: render_hccn.fec(c.roce)},

@@ -87,6 +87,11 @@ def _filter(lines: list[str]) -> None:
     present = wire.call(["iptables", "-w", "-S"]).stdout.splitlines()
     if not lines and not any(f"-N {chain}" in present for chain in CHAINS.values()):
         return
+    if not lines:
+        for hook, chain in CHAINS.items():
+            for command in (["-D", hook, "-j", chain], ["-F", chain], ["-X", chain]):
+                wire.must(["iptables", "-w", *command])
+        return
     text = ["*filter", *[f":{chain} - [0:0]" for chain in CHAINS.values()], *lines, "COMMIT", ""]
     wire.must(["iptables-restore", "-w", "--noflush"], "\n".join(text))
     for hook, chain in CHAINS.items():

@@ -147,6 +147,8 @@ def clear(
             vnpu_of(machine, vnpu_id)[1].held = False
             return
         before, driver = _addresses(machine), "driver" in machine.was
+        if phy is None and npu is None and tool is None:
+            faults_roce.heal(machine, kind)  # first hccn.conf, in which ports have lines
         for card in machine.npus:
             if kind in (None, "absent") and npu in (None, card.npu_id) and phy is None and tool is None:
                 card.absent = False
@@ -256,7 +258,6 @@ def npu_of(machine: Machine, npu_id: int | None) -> Npu:
 
 
 def _heal_machine(machine: Machine, kind: str | None) -> None:
-    faults_roce.heal(machine, kind)
     if kind in (None, "vnpu-late"):
         machine.vnpu_node_delay = 0
         for npu in machine.npus:

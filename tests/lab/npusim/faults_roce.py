@@ -74,7 +74,9 @@ def heal(machine: Machine, kind: str | None, chip: Chip | None = None) -> None:
         return
     if chip.roce is None:
         return
-    for name in [name for name in chip.roce.was if kind in (None, name)]:
+    for name in [
+        name for name in reversed(list(chip.roce.was)) if kind in (None, name)
+    ]:  # lines go back where they were
         if name == "swapped-cables":
             _unswap(machine, chip)
         else:
@@ -223,16 +225,19 @@ def _alter(machine: Machine, owner: Machine | Chip, kind: str, values: dict[str,
         _put(owner, name, value)
         key = _conf_key(owner, name)
         if key is not None:
-            noted[f"conf {key}"] = [noted.get(f"conf {key}", [wire.read_conf(wire.conf_path()).get(key)])[0], value]
+            found = wire.read_conf(_conf_file())
+            place = list(found).index(key) if key in found else None
+            before, _made, place = noted.get(f"conf {key}", [found.get(key), None, place])
+            noted[f"conf {key}"] = [before, value, place]
             _write_key(key, value)
 
 
 def _restore(machine: Machine, owner: Machine | Chip, kind: str) -> None:
-    for name, (before, made) in _place(owner).was.pop(kind).items():
+    for name, (before, made, *place) in _place(owner).was.pop(kind).items():
         if name.startswith("conf "):
             key = name[len("conf ") :]
-            if wire.read_conf(wire.conf_path()).get(key) == (None if made is None else str(made)):
-                _write_key(key, before)
+            if wire.read_conf(_conf_file()).get(key) == (None if made is None else str(made)):
+                _write_key(key, before, *place)
         elif _get(owner, name) == made:
             if name == "link" and isinstance(owner, Chip):
                 set_link(owner, before)
@@ -271,9 +276,16 @@ def _conf_key(owner: Machine | Chip, name: str) -> str | None:
     return f"{CONF_KEYS[name]}_{owner.phy_id}" if isinstance(owner, Chip) and name in CONF_KEYS else None
 
 
-def _write_key(key: str, value: Any) -> None:
-    if os.path.exists(wire.conf_path()):  # a file that is gone stays gone
-        wire.update_conf({key: None if value is None else str(value)}, wire.conf_path())
+def _conf_file() -> str:
+    """The file, or where it is while a fault has taken it away: it must come back in line with the port."""
+    return wire.conf_path() if os.path.exists(wire.conf_path()) else wire.lost_conf_path()
+
+
+def _write_key(key: str, value: Any, place: int | None = None) -> None:
+    """Nothing without a file. ``place``: before which of the settings a new line goes."""
+    if os.path.exists(_conf_file()):
+        before = None if place is None else next(iter(list(wire.read_conf(_conf_file()))[place:]), None)
+        wire.update_conf({key: None if value is None else str(value)}, _conf_file(), before)
 
 
 def _restore_conf() -> None:

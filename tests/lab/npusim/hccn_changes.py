@@ -121,7 +121,7 @@ def _change(call: Call, change: Callable[[Roce], None], conf: dict[str, str]) ->
 
 
 def recover(machine: Machine) -> str:
-    """``-a -cfg recovery``: bring every port to what ``/etc/hccn.conf`` says."""
+    """``-a -cfg recovery``: bring every port to what ``/etc/hccn.conf`` says; what it does not say stays."""
     _need_root()
     values = wire.read_conf(wire.conf_path())
     done: list[str] = []
@@ -129,9 +129,11 @@ def recover(machine: Machine) -> str:
         before = [roce.address for _chip, roce in wire.ports(stored)]
         for chip, roce in wire.ports(stored):
             for key in ("address", "netmask", "gateway", "netdetect"):
-                setattr(roce, key, values.get(f"{key}_{chip.phy_id}"))
+                setattr(roce, key, values.get(f"{key}_{chip.phy_id}", getattr(roce, key)))
+            if roce.netdetect == "0.0.0.0":
+                roce.netdetect = None
             roce.mtu = int(values.get(f"mtu_{chip.phy_id}", roce.mtu))
-            roce.tls_switch = int(values.get(f"tls_enable_{chip.phy_id}", "0") == "1")
+            roce.tls_switch = int(values.get(f"tls_enable_{chip.phy_id}", str(roce.tls_switch)) == "1")
             done.append(f"dev:{chip.phy_id} recovery success")
         if not state.standalone():
             wire.readdress(stored, before)

@@ -50,6 +50,9 @@ WRITE_FAILED = Refusal(
 BUSY = Refusal(0x300B, "hccn_tool is busy, please try again.", stdout=True)
 NOT_ALLOWED = Refusal(0x300C, "permission denied: pls check this cmd run permission.")
 UNSUPPORTED = Refusal(0x300D, "The command is not supported on this product.", stdout=True)
+NO_TCP = Refusal(0x2000, 'Please add "-tcp"', stdout=True)  # a bare family code: the status is 0
+TEST_DOING = Refusal(2, "Roce perftest is doing, please try later.")
+TEST_FAILED = Refusal(-1, "Cmd execute failed!")
 NO_IP_FOR_GATEWAY = Refusal(0x301A, "Unable to configure gateway, because ip is not configured!")
 FAILED = Refusal(0x4001, "Command execute failed!")
 NO_GATEWAY = Refusal(0x4002, "Get gateway failed, because no gateway was preset there!")

@@ -38,16 +38,20 @@ def wait_ready(machine: Machine, phy_id: int) -> None:
         raise HccnError(HEALTH_TIMEOUT)
 
 
+def directory() -> str:
+    """Where what goes on in the ports is noted; empty after every start of a node."""
+    return state.state_dir() if state.standalone() else LOCK_DIR
+
+
 @contextlib.contextmanager
 def alone(machine: Machine, phy_id: int) -> Iterator[None]:
     """The port serves one call at a time; the second, or one that a fault refuses, is told to come back."""
     if _port(machine, phy_id).busy > 0:
         _use_up(phy_id)
         raise HccnError(BUSY)
-    directory = state.state_dir() if state.standalone() else LOCK_DIR
     try:
-        os.makedirs(directory, exist_ok=True)
-        lock = os.open(os.path.join(directory, f"hccn.{phy_id}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        os.makedirs(directory(), exist_ok=True)
+        lock = os.open(os.path.join(directory(), f"hccn.{phy_id}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError:  # a container without a writable /run: nothing to meet there
         yield
         return

@@ -132,8 +132,8 @@ def write_conf(machine: Machine, path: str) -> None:
     update_conf(conf_values(machine), path)
 
 
-def update_conf(values: dict[str, str | None], path: str) -> None:
-    """Set (or with ``None`` remove) keys; every other line stays as it is."""
+def update_conf(values: dict[str, str | None], path: str, before: str | None = None) -> None:
+    """Set (or with ``None`` remove) keys; every other line stays as it is. New ones go last, or ``before`` a key."""
     lines: list[str] = []
     left = dict(values)
     with contextlib.suppress(FileNotFoundError), open(path, encoding="utf-8") as handle:
@@ -143,7 +143,8 @@ def update_conf(values: dict[str, str | None], path: str) -> None:
                 lines.append(line)
             elif left.get(key) is not None:
                 lines.append(f"{key}={left.pop(key)}")
-    lines += [f"{key}={value}" for key, value in left.items() if value is not None]
+    place = next((at for at, line in enumerate(lines) if line.split("=", 1)[0].strip() == before), len(lines))
+    lines[place:place] = [f"{key}={value}" for key, value in left.items() if value is not None]
     replace_file(path, "".join(line + "\n" for line in lines), 0o640)
 
 

@@ -358,7 +358,8 @@ def test_recovery_takes_what_the_file_says(machine: Path, capfd: pytest.CaptureF
     status, out, _err = call(capfd, "-a", "-cfg", "recovery")
     assert (status, out.splitlines()[0]) == (0, "dev:0 recovery success")
     assert call(capfd, "-i", "0", "-ip", "-g")[1] == "ipaddr:10.77.8.1\nnetmask:255.255.0.0\n"
-    assert call(capfd, "-i", "1", "-ip", "-g")[0] == 13
+    assert call(capfd, "-i", "1", "-ip", "-g")[1] == "ipaddr:10.77.2.11\nnetmask:255.255.0.0\n"
+    assert call(capfd, "-i", "0", "-gateway", "-g")[1] == "default gateway:10.77.0.1, Iface:eth0\n"
 
 
 def test_a_changed_key_leaves_the_other_lines_of_the_file(tmp_path: Path) -> None:
