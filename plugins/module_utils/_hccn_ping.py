@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from ansible_collections.npuops.ascend.plugins.module_utils._hccn_query import Answer
 from ansible_collections.npuops.ascend.plugins.module_utils._hccn_text import HccnParseError, answer_lines, refuse
 
-# Retyped captures have O for 0 and l or I for 1.
+# Retyped captures have O for 0, l or I for 1, and - for =.
 _DIGIT = "[0-9OolI]"
 _OCR = str.maketrans("OolI", "0011")
 _NUMBER = rf"{_DIGIT}+(?:\.{_DIGIT}+)?"
@@ -27,9 +27,9 @@ _SUMMARY = re.compile(
     re.IGNORECASE,
 )
 _TIME = re.compile(
-    rf"recv\s+seq\s*[=:]?\s*{_DIGIT}+\s*,\s*time\s*[=:]\s*(?P<time>{_NUMBER})\s*(?P<unit>ms|us)?", re.IGNORECASE
+    rf"recv\s+seq\s*[=:]?\s*{_DIGIT}+\s*,\s*time\s*[=:-]\s*(?P<time>{_NUMBER})\s*(?P<unit>ms|us)?", re.IGNORECASE
 )
-_TIMEOUT = re.compile(r"recv\s+time\s*out|request\s+time(?:d)?\s*out", re.IGNORECASE)
+_TIMEOUT = re.compile(r"recv\s+time\s*out|request\s+timed?\s*out|^pkt\s+send\s+fail\s+seq", re.IGNORECASE)
 _UNREACHABLE = re.compile(r"unreachable", re.IGNORECASE)
 _TOO_LONG = re.compile(r"message\s+too\s+long", re.IGNORECASE)
 # -hccs_ping prints such a line before each time, which is 0 for what did not come back.

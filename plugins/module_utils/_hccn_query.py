@@ -235,7 +235,7 @@ def parse_version(text: str) -> dict:
 
 
 _TLS = re.compile(
-    r"dev\w*\s*[:=]\s*(?P<dev>\d+)\s*[,\uff0c]\s*tls[\s_]*switch\s*\[\s*(?P<switch>\d+)\s*\](?P<rest>.*)", re.I
+    r"dev\w*\s*[:=]\s*(?P<dev>\d+)\s*[,\uff0c]\s*tls[\s_]*switch\s*[\[:=]\s*(?P<switch>\d+)(?P<rest>.*)", re.I
 )
 _TLS_MORE = {
     "tls_preconfigured": re.compile(r"tls[\s_]*preconfigured\s*\[\s*(\d+)\s*\]", re.IGNORECASE),

@@ -316,7 +316,8 @@ class HccnTool:
                     "Run it by hand as root on the machine; the driver may be gone, or its version too old.",
                 )
             answer = parse(_said(done))
-            if done.rc:
+            # "No ip was preset there!" is an answer, and its exit status the usual one.
+            if done.rc and answer is not None:
                 self.complaints.append(f"{done.shown} printed its answer but ended with exit status {done.rc}")
             return answer
 

@@ -89,6 +89,23 @@ def test_retyped_digits():
     assert found == Ping(0, "10.0.0.9", 1, 1, 0.0, (0.149,))
 
 
+def test_a_terminal_with_prompts():
+    found = parse_ping(
+        "root@huawei:~# hccn_tool -i 0 -ping -g address 10.10.100.10\ndevice 0 PING 10.10.100.10\n"
+        "recv seq=0,time=0.067000ms\nrecv seq=1,time-0.049000ms\nrecv seq=2,time=0.047000ms\n"
+        "3 packets transmitted, 3 received, 0.00% packet loss\nroot@huawei: #\n"
+    )
+    assert found == Ping(0, "10.10.100.10", 3, 3, 0.0, (0.067, 0.049, 0.047))
+
+
+def test_ub_ping_that_was_not_sent():
+    found = parse_ping(
+        "device 0 dev  EID ::40 to ::60\npkt send fail seq:0\nrecv time out seq:1\nrecv seq:2,time:0.278000ms\n"
+        "3 packets transmitted, 1 received, 66.67% packet loss\n"
+    )
+    assert (found.target, found.timeouts, found.times_ms) == ("::60", 2, (0.278,))
+
+
 def test_pings_of_a_loop():
     summary = "1 packets transmitted, 1 received, 0.00% packet loss\n"
     headed = "".join(f"device {npu} PING 10.0.0.9\nrecv seq=0,time=1.000000ms\n{summary}" for npu in range(3))

@@ -222,6 +222,9 @@ def test_several_npus():
     )
     both = parse_tls_all("dev_id : 0, TLS switch [1] (0:disable, 1:enable)\r\ndev_id:7, tls switch[0]\r\n")
     assert [(each.dev_id, each.tls_switch, each.tls_alarm_days) for each in both] == [(0, 1, None), (7, 0, None)]
+    assert parse_tls("dev_id:3, tls switch: 1\n").tls_switch == 1
+    elided = "$ for i in {0..7}; do hccn_tool -i $i -net_health -g ; done\nnet health status: Success\n...\n"
+    assert parse_several(parse_net_health, elided + "net health status: Fault\n") == ("Success", "Fault")
     stats = split_devices("[devid 0] a: 1\n[devid 0] b: 2\n[device 5] a: 3\n")
     assert [parse_hw_stats(text).to_dict() for text in stats] == [{"devid": 0, "a": 1, "b": 2}, {"devid": 5, "a": 3}]
     modules = parse_opticals("optical info:\npresent : present\noptical info:\npresent : not present\n")

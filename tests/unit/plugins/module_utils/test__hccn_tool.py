@@ -132,6 +132,7 @@ def test_an_answer_with_a_bad_exit_status_is_an_answer_and_a_complaint(tool):
 def test_nothing_set_comes_on_stderr(tool):
     mine = tool("echo 'Get ipconf failed, because no ip was preset there!' >&2; exit 13")
     assert mine.get_ip(0) is None
+    assert mine.complaints == []
 
 
 def test_busy_is_retried_with_growing_waits_for_that_npu(tool):
