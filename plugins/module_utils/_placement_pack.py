@@ -12,10 +12,13 @@ from __future__ import annotations
 from ._placement_bound import patterns, plan
 from ._placement_groups import Group, at_home, groups, least
 from ._placement_improve import fewer, make_room, stir
+from ._placement_prices import least_by_prices
 from ._placement_state import ORDERS, Family, Item, Slot, State, freedom
 
 # How often the weights of a group are computed anew while its hosts are cut one after the other.
 PRICES = 16
+# Up to so many items the better bound is worth its time for the last NPU too.
+SMALL_GROUP = 100
 
 
 def pack(items, slots, kept=(), opened=()):
@@ -32,16 +35,20 @@ def pack(items, slots, kept=(), opened=()):
     where, bound = {}, 0
     for group in groups([*items, *kept], slots):
         members = group.members()
-        at_least = least(group)
-        bound += at_least
         here = [slot for slot in slots if slot.host in group.families]
         used = {npu for npu in opened if npu[0] in group.families}
-        where.update(_pack([item for item in members if item.name not in standing], here, used, at_least))
+        found, at_least = _pack(group, [item for item in members if item.name not in standing], here, used)
+        where.update(found)
+        bound += at_least
     return where, [item for item in items if item.name not in where], bound
 
 
-def _pack(items, slots, opened, at_least):
-    """The best of several ways, then bettered; nothing better is looked for once the bound is met."""
+def _pack(group, items, slots, opened):
+    """The best of several ways, then bettered; nothing better is looked for once the bound is met.
+
+    :returns: ({item name: slot key}, the bound).
+    """
+    at_least = least(group)
     best = None
     for strategy in (_by_plan, _by_price, *map(_by_size, ORDERS)):
         state = State(slots, opened)
@@ -51,10 +58,20 @@ def _pack(items, slots, opened, at_least):
         if not lost and state.used() <= at_least:
             break
     lost, _used, state = best
-    for better in (stir, fewer) if not lost else ():
-        if state.used() > at_least:
-            state = better(state, items, opened, at_least)
-    return state.where
+    return (state.where, at_least) if lost else _close_gap(group, state, items, opened, at_least)
+
+
+def _close_gap(group, state, items, opened, at_least):
+    """Look for fewer NPUs and for a better bound, what is likely to be quicker first."""
+    if state.used() > at_least and len(group.members()) <= SMALL_GROUP:
+        at_least = max(at_least, least_by_prices(group, state.used()))
+    if state.used() > at_least:
+        state = stir(state, items, opened, at_least)
+    if state.used() > at_least + 1 and len(group.members()) > SMALL_GROUP:
+        at_least = max(at_least, least_by_prices(group, state.used()))
+    if state.used() > at_least:
+        state = fewer(state, items, opened, at_least)
+    return state.where, at_least
 
 
 def _fill(state, items):
