@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from html import escape
 
 from . import _plan_sizing
+from ._page import document
 from ._plan_style import STYLE
 from ._plan_svg import draw, fill_of, gigabytes, ids_text
 from ._vnpu_templates import template_set
@@ -369,18 +370,14 @@ def page(plan):
     """The plan as one HTML file that needs no other."""
     problems = "".join(f"<li>{escape(problem)}</li>" for problem in plan.problems)
     parts = [
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>{escape(plan.title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>",
         f'<h1>{escape(plan.title)}</h1>\n<p class="summary">{escape(". ".join(plan.summary()))}.</p>',
         f'<ul class="problems">{problems}</ul>' if problems else "",
         f"<figure>\n{draw(plan, header=False)}</figure>",
         *_services_html(plan),
         *_plan_sizing.html(plan.sizing),
         *_nodes_html(plan),
-        "</body>\n</html>\n",
     ]
-    return "\n".join(part for part in parts if part)
+    return document(plan.title, STYLE, parts)
 
 
 def picture(plan):
