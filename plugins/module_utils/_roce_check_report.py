@@ -8,7 +8,8 @@ This module util is PRIVATE to the collection. It can have breaking changes at a
 
 from __future__ import annotations
 
-from ._roce_check import FAIL, WARN, verdict
+from ._roce_check_bandwidth import bandwidth_problem
+from ._roce_check_types import FAIL, WARN, verdict
 from ._services import Problem
 
 # What a ping from NPU to NPU that came back refutes.
@@ -75,11 +76,11 @@ def outrank(npu: dict, pings) -> dict:
     return {**npu, "causes": causes, "verdict": verdict(causes)}
 
 
-def problems_of(host: str, npus, items: dict, pings=(), node=()) -> list:
+def problems_of(host: str, npus, items: dict, pings=(), tests=(), node=()) -> list:
     """All causes of a node as problems, equal ones of several NPUs as one; what fails before what only warns.
 
     :arg npus: entries of C(npus). :arg items: {phy_id: how sentences name that NPU}.
-    :arg pings: results of pings. :arg node: L(Cause) of the node itself.
+    :arg pings: results of pings. :arg tests: of bandwidth tests. :arg node: L(Cause) of the node itself.
     """
     found = [_problem(host, [], c.check, c.check, c.severity, c.problem, c.remedy) for c in node]
     groups: dict = {}
@@ -95,12 +96,12 @@ def problems_of(host: str, npus, items: dict, pings=(), node=()) -> list:
         else:
             item = f"phy ids {ranges(ids)}"
         found.append(_problem(host, ids, check, item, severity, problem, remedy))
-    for ping in pings:
-        problem = ping_problem(ping)
+    tried = [("ping", ping["phy_id"], ping_problem(ping)) for ping in pings]
+    tried += [("bandwidth", test["phy_id"], bandwidth_problem(test)) for test in tests]
+    for check, phy_id, problem in tried:
         if problem is not None:
-            phy_id = ping["phy_id"]
             item = items.get(phy_id, f"phy id {phy_id}")
-            found.append(_problem(host, [phy_id], "ping", item, FAIL, *problem))
+            found.append(_problem(host, [phy_id], check, item, FAIL, *problem))
     return sorted(found, key=lambda problem: problem["severity"] != FAIL)
 
 

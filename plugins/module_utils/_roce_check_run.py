@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import functools
 import threading
-import time
 from typing import NamedTuple
 
 from ._hccn_tool import HccnBusy, HccnTool, HccnUnsupported
-from ._roce_check import PORT_CHECKS, NoAnswer, Port
+from ._roce_check_bandwidth import measure
+from ._roce_check_clock import Clock, Over
+from ._roce_check_types import PORT_CHECKS, NoAnswer, Port
 from ._run import ToolNotFound, ToolTimeout, VendorError, side_by_side
 
 _SICK = (
@@ -25,33 +26,6 @@ _SICK = (
     "any other needs a reset or a restart of the node"
 )
 _PING_VALUES = ("transmitted", "received", "loss_pct", "avg_ms", "max_ms", "unreachable", "too_long")
-
-
-class _Over(Exception):
-    """The deadline has passed."""
-
-
-class Clock:
-    """Time of one call. ``left()`` until the deadline; without one there is always more."""
-
-    def __init__(self, deadline: float | None = None, now=time.monotonic, sleep=time.sleep) -> None:
-        self.deadline = deadline
-        self._now = now
-        self._sleep = sleep
-        self._began = now()
-
-    def elapsed(self) -> float:
-        return self._now() - self._began
-
-    def left(self) -> float:
-        return float("inf") if self.deadline is None else self.deadline - self.elapsed()
-
-    def sleep(self, seconds: float) -> None:
-        """Raises L(_Over) at once if that is longer than what is left."""
-        if seconds > self.left():
-            raise _Over
-        if seconds > 0:
-            self._sleep(seconds)
 
 
 class Machine:
@@ -109,6 +83,7 @@ class Conversation:
         self.no_answers: list = []
         self.unsupported: list = []
         self.pings: dict = {}
+        self.tests: dict = {}
         self.ended: NoAnswer | None = None
 
     def ask(self, check: str, machine: Machine) -> None:
@@ -122,7 +97,7 @@ class Conversation:
             self.unsupported.append(check)
         except ToolNotFound:
             raise
-        except (VendorError, _Over) as error:
+        except (VendorError, Over) as error:
             self.no_answers.append(self._no_answer(check, error))
         else:
             self.values[check] = answer.to_dict() if hasattr(answer, "to_dict") else answer
@@ -147,7 +122,7 @@ class Conversation:
             result.update((key, getattr(answer, key)) for key in _PING_VALUES)
         except ToolNotFound:
             raise
-        except (VendorError, _Over) as error:
+        except (VendorError, Over) as error:
             missing = self._no_answer("ping", error)
             result.update(
                 error=f"the NPU {missing.reason}" if missing.silent else missing.reason, remedy=missing.remedy
@@ -155,16 +130,20 @@ class Conversation:
         if began is not None:
             result["duration_s"] = round(self.clock.elapsed() - began, 3)
 
+    def measure(self, index: int, wish: dict, seconds: float) -> None:
+        """One side of a bandwidth test; the result goes into C(tests)."""
+        self.tests[index] = measure(self, wish, seconds)
+
     def _within_time(self, method, *arguments, **options):
         left = self.clock.left()
         if left <= 0:
-            raise _Over
+            raise Over
         self.tool.timeout = min(self.timeout, left)
         return method(self.phy_id, *arguments, **options)
 
     def _no_answer(self, check: str, error: Exception) -> NoAnswer:
         """The error as a missing answer; after those that took long already, the NPU is not asked again."""
-        if isinstance(error, _Over):
+        if isinstance(error, Over):
             why = f"was not asked for {check} and what comes after it: {self.clock.deadline:g} s were over (deadline)"
             self.ended = NoAnswer(check, why, "see which NPU or tool is slow, or raise the deadline", True)
         elif isinstance(error, ToolTimeout):
@@ -190,24 +169,26 @@ class Conversation:
 
 
 class Examined(NamedTuple):
-    """``ports`` are L(Port), ``pings`` in the order they were asked for, ``complaints`` what is odd but no failure."""
+    """``ports`` are L(Port), ``pings`` and ``tests`` in the order given, ``complaints`` what is odd but no failure."""
 
     ports: tuple
     pings: list
+    tests: list
     complaints: list
 
 
-def examine(phy_ids, checks, pings, machine: Machine, clock: Clock, tool: dict, how: dict) -> Examined:
-    """Ask all NPUs, and run their pings.
+def examine(phy_ids, checks, pings, tests, machine: Machine, clock: Clock, tool: dict, how: dict) -> Examined:
+    """Ask all NPUs, run their pings, and then their bandwidth tests.
 
     :arg checks: of L(PORT_CHECKS), in any order. :arg pings: mappings as for L(Conversation.ping).
-    :arg tool: C(path) and C(timeout) of hccn_tool. :arg how: of the pings; C(round_s) is the length of a round.
+    :arg tests: mappings as for L(measure). :arg tool: C(path) and C(timeout) of hccn_tool.
+    :arg how: of the pings; C(round_s) is the length of a round, C(test_s) the time a bandwidth test has.
     Raises L(ToolNotFound) if there is no hccn_tool; whatever else goes wrong is in the answer.
     """
     checks = [check for check in PORT_CHECKS if check in checks]
     talks = {
         phy_id: Conversation(phy_id, HccnTool(tool["path"], tool["timeout"], sleep=clock.sleep), clock, tool["timeout"])
-        for phy_id in sorted({*phy_ids, *(ping["phy_id"] for ping in pings)})
+        for phy_id in sorted({*phy_ids, *(wish["phy_id"] for wish in (*pings, *tests))})
     }
     jobs: dict = {"machine": [machine.read]} if machine.pending else {}
     for phy_id, talk in talks.items():
@@ -217,11 +198,18 @@ def examine(phy_ids, checks, pings, machine: Machine, clock: Clock, tool: dict, 
         jobs[phy_id] += [
             functools.partial(talk.ping, index, pings[index], how, turn * how["round_s"]) for turn, index in mine
         ]
+        jobs[phy_id] += [
+            functools.partial(talk.measure, index, wish, how["test_s"])
+            for index, wish in enumerate(tests)
+            if wish["phy_id"] == phy_id
+        ]
     side_by_side(jobs, workers=len(jobs))
-    results = {index: result for talk in talks.values() for index, result in talk.pings.items()}
+    pinged = {index: result for talk in talks.values() for index, result in talk.pings.items()}
+    tested = {index: result for talk in talks.values() for index, result in talk.tests.items()}
     return Examined(
         tuple(talks[phy_id].port(machine) for phy_id in sorted(phy_ids)),
-        [results[index] for index in range(len(pings))],
+        [pinged[index] for index in range(len(pings))],
+        [tested[index] for index in range(len(tests))],
         [complaint for talk in talks.values() for complaint in talk.tool.complaints if "ping -g" not in complaint],
     )
 
@@ -232,4 +220,4 @@ def _typed(error: VendorError) -> str:
     return " ".join(("hccn_tool", *words[1:]))
 
 
-__all__ = ["Clock", "Conversation", "Examined", "Machine", "examine"]
+__all__ = ["Conversation", "Examined", "Machine", "examine"]

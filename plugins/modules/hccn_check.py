@@ -123,6 +123,52 @@ options:
       - With V(0) each NPU takes its next ping when the one before has ended.
     type: float
     default: 0
+  bandwidth:
+    description:
+      - Sides of bandwidth tests that this node takes. The other sides must run on their nodes at the same time, so in
+        the same task with enough C(forks). A receiver waits for its sender, a sender tries until its receiver is there.
+      - They come after the pings of the same NPU. Afterwards the tool is reset on the NPU, whatever came out.
+      - An NPU that serves at the same time is slowed down, and slows the test down.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      phy_id:
+        description: The NPU of this node.
+        type: int
+        required: true
+      role:
+        description: What it does.
+        type: str
+        choices: [receiver, sender]
+        required: true
+      address:
+        description: RoCE address of the receiver, which the sender needs.
+        type: str
+      peer:
+        description: Name of the other node.
+        type: str
+        default: ''
+      peer_phy_id:
+        description: The NPU of the other node.
+        type: int
+      test:
+        description: Which test.
+        type: str
+        choices: [ib_send_bw, ib_write_bw, ib_read_bw]
+        default: ib_send_bw
+      size:
+        description: Bytes of a message.
+        type: int
+        default: 65536
+      iterations:
+        description: How many messages.
+        type: int
+        default: 1000
+  bandwidth_seconds:
+    description: Seconds after which a bandwidth test is given up whose other side has not come.
+    type: float
+    default: 60
   hccn_conf:
     description: The file with the settings that the driver brings back after a restart.
     type: path
@@ -187,6 +233,16 @@ EXAMPLES = r"""
     pings:
       - {round: 0, phy_id: 0, peer: node2, peer_phy_id: 0, address: 10.77.2.10}
       - {round: 0, phy_id: 1, peer: node2, peer_phy_id: 1, address: 10.77.2.11}
+
+- name: Measure the bandwidth from one NPU of node1 to one of node2 (both hosts must be in the play)
+  npuops.ascend.hccn_check:
+    checks: []
+    bandwidth:
+      - phy_id: 0
+        role: "{{ 'sender' if inventory_hostname == 'node1' else 'receiver' }}"
+        peer: "{{ 'node2' if inventory_hostname == 'node1' else 'node1' }}"
+        peer_phy_id: 0
+        address: 10.77.2.10
 """
 
 RETURN = r"""
@@ -365,6 +421,44 @@ pings:
       description: Seconds it took.
       type: float
       sample: 2.012
+bandwidth:
+  description: The bandwidth tests with their results, in the order of O(bandwidth). What was given is there as well.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    phy_id:
+      description: As given.
+      type: int
+      sample: 0
+    role:
+      description: As given.
+      type: str
+      sample: sender
+    gbits:
+      description: Bandwidth in 10^9 bits a second, null without result.
+      type: float
+      sample: 195.474
+    bw_avg:
+      description: The same as the tool prints it.
+      type: float
+      sample: 23302.26
+    bw_unit:
+      description: The unit the tool prints. Its C(MB/sec) are 2^20 bytes.
+      type: str
+      sample: MB/sec
+    error:
+      description: Why there is no result, or what is left of the test.
+      type: str
+      sample: no sender came within 60 s
+    remedy:
+      description: What to do about the error, null if there is none.
+      type: str
+      sample: run both sides in the same task
+    duration_s:
+      description: Seconds it took.
+      type: float
+      sample: 5.2
 node:
   description: What concerns the node as a whole.
   returned: always
@@ -402,7 +496,7 @@ duration_s:
   sample: 4.1
 ansible_facts:
   description: The same values as facts.
-  returned: when O(pings) is empty
+  returned: when O(checks) is not empty, and O(pings) and O(bandwidth) are
   type: dict
   contains:
     roce:
@@ -418,9 +512,11 @@ from ..module_utils._npu_ids import device_nodes
 from ..module_utils._npu_model import family
 from ..module_utils._npu_smi import NpuSmi
 from ..module_utils._npu_smi_gather import gather
-from ..module_utils._roce_check import CHECKS, FAIL, WARN, Cause, judge, verdict
+from ..module_utils._roce_check import judge
+from ..module_utils._roce_check_clock import Clock
 from ..module_utils._roce_check_report import npu_result, outrank, problems_of
-from ..module_utils._roce_check_run import Clock, Machine, examine
+from ..module_utils._roce_check_run import Machine, examine
+from ..module_utils._roce_check_types import CHECKS, FAIL, WARN, Cause, verdict
 from ..module_utils._run import VendorError
 
 
@@ -486,10 +582,16 @@ def check(params):
         set(phy_ids),
         checks,
         pings,
+        params["bandwidth"],
         machine,
         clock,
         {"path": params["hccn_tool"], "timeout": params["timeout"]},
-        {"tool": params["ping_tool"], "options": options, "round_s": params["round_seconds"]},
+        {
+            "tool": params["ping_tool"],
+            "options": options,
+            "round_s": params["round_seconds"],
+            "test_s": params["bandwidth_seconds"],
+        },
     )
     conf, of_node = read_conf(params["hccn_conf"]) if "hccn_conf" in checks else (None, [])
     if machine.error is not None:
@@ -498,10 +600,11 @@ def check(params):
     npus = [npu_result(port, causes[port.phy_id]) for port in found.ports]
     npus = [outrank(npu, [ping for ping in found.pings if ping["phy_id"] == npu["phy_id"]]) for npu in npus]
     items = {port.phy_id: port.item for port in found.ports}
-    problems = problems_of(params["host"], npus, items, found.pings, of_node)
+    problems = problems_of(params["host"], npus, items, found.pings, found.tests, of_node)
     result = {
         "npus": npus,
         "pings": found.pings,
+        "bandwidth": found.tests,
         "node": {
             "driver_version": machine.driver_version,
             "family": machine.family,
@@ -536,6 +639,27 @@ def main():
             "ping_packets": {"type": "int"},
             "ping_size": {"type": "int"},
             "round_seconds": {"type": "float", "default": 0},
+            "bandwidth": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "phy_id": {"type": "int", "required": True},
+                    "role": {"type": "str", "choices": ["receiver", "sender"], "required": True},
+                    "address": {"type": "str"},
+                    "peer": {"type": "str", "default": ""},
+                    "peer_phy_id": {"type": "int"},
+                    "test": {
+                        "type": "str",
+                        "choices": ["ib_send_bw", "ib_write_bw", "ib_read_bw"],
+                        "default": "ib_send_bw",
+                    },
+                    "size": {"type": "int", "default": 65536},
+                    "iterations": {"type": "int", "default": 1000},
+                },
+                "required_if": [("role", "sender", ["address"])],
+            },
+            "bandwidth_seconds": {"type": "float", "default": 60},
             "hccn_conf": {"type": "path", "default": HCCN_CONF},
             "hccn_tool": {"type": "path", "default": HCCN_TOOL},
             "npu_smi": {"type": "str", "default": "npu-smi"},
@@ -545,7 +669,7 @@ def main():
         },
         supports_check_mode=True,
     )
-    for name in ("timeout", "deadline"):
+    for name in ("timeout", "deadline", "bandwidth_seconds"):
         if module.params[name] is not None and module.params[name] <= 0:
             module.fail_json(msg=f"{name} must be more than 0 seconds, it is {module.params[name]:g}")
     try:
@@ -555,7 +679,7 @@ def main():
         module.fail_json(**{**failure, "msg": f"{module.params['host']}: {failure['msg']}"})
     for warning in warnings:
         module.warn(warning)
-    if not module.params["pings"]:
+    if module.params["checks"] and not module.params["pings"] and not module.params["bandwidth"]:
         result["ansible_facts"] = {"roce": dict(result)}
     failed = [problem["sentence"] for problem in result["problems"] if problem["severity"] == FAIL]
     if failed and module.params["strict"]:

@@ -9,13 +9,13 @@ from dataclasses import replace
 
 import pytest
 
-from ansible_collections.npuops.ascend.plugins.module_utils._roce_check import (
+from ansible_collections.npuops.ascend.plugins.module_utils._roce_check import judge
+from ansible_collections.npuops.ascend.plugins.module_utils._roce_check_types import (
     FAIL,
     WARN,
     Cause,
     NoAnswer,
     Port,
-    judge,
     verdict,
 )
 

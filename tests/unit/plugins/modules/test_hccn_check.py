@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
-from ansible_collections.npuops.ascend.plugins.module_utils._roce_check import CHECKS
+from ansible_collections.npuops.ascend.plugins.module_utils._roce_check_types import CHECKS
 from ansible_collections.npuops.ascend.plugins.modules import hccn_check
 from npusim import profiles, state
 
@@ -376,7 +376,7 @@ def test_an_npu_that_is_not_there(npusim, check):
     assert "No NPU has this phy id here" in result["problems"][0]["remedy"]
 
 
-@pytest.mark.parametrize("name", ["timeout", "deadline"])
+@pytest.mark.parametrize("name", ["timeout", "deadline", "bandwidth_seconds"])
 def test_times_must_be_positive(npusim, check, name):
     new(npusim)
     assert check(**{name: 0})["msg"] == f"{name} must be more than 0 seconds, it is 0"
