@@ -90,7 +90,7 @@ class Judge:
         port = replace(now, **good)
         if "address" in good and "netmask" not in good:
             port = replace(port, netmask=self._netmask(phy_id, good["address"]))
-        elif "netmask" in good and port.address is None:
+        elif "netmask" in good and "address" not in values and port.address is None:
             self.refuse(phy_id, "has no address that the netmask could belong to", "give its address too")
         return port
 
@@ -136,7 +136,7 @@ class Judge:
         address, network = ipv4(port.address), port.network
         if address is None or port.netmask is None:
             return
-        if network is None or not 8 <= network.prefixlen <= 30:
+        if network is None:
             self.refuse(phy_id, f"netmask {port.netmask} is none for a network of NPUs", "write such as 255.255.0.0")
             return
         if port.address == now.address:

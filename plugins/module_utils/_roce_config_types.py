@@ -40,13 +40,15 @@ class Port:
 
     @property
     def network(self) -> IPv4Network | None:
-        """The network the address lies in; None without an address, or with a netmask that is none."""
+        """The network the address lies in; None without an address, or with a netmask that NPUs cannot have."""
         if self.address is None or self.netmask is None:
             return None
         try:
-            return IPv4Network(f"{self.address}/{self.netmask}", strict=False)
+            network = IPv4Network(f"{self.address}/{self.netmask}", strict=False)
         except ValueError:
             return None
+        # Python also takes prefix lengths and inverted masks for netmasks; the tool does not.
+        return network if str(network.netmask) == self.netmask and 8 <= network.prefixlen <= 30 else None
 
     @property
     def ip(self) -> str | None:
