@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-import ipaddress
-
 from .hccn_errors import PARAM_COUNT, PARAM_IP, PARAM_OPTION, HccnError
-from .model import Chip, Machine, Roce
+
+TYPE_CHECKING = False  # not from typing: importing that costs a call of hccn_tool more than answering
+if TYPE_CHECKING:
+    from .model import Chip, Machine, Roce
 
 
 class Call:
@@ -38,6 +39,8 @@ class Call:
 
 def address_of(text: str) -> str:
     """An IPv4 address argument. Raises ``HccnError``."""
+    import ipaddress
+
     try:
         return str(ipaddress.IPv4Address(text))
     except ValueError:

@@ -5,15 +5,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
 
-
-class Refusal(NamedTuple):
+class Refusal:
     """Why the tool does not answer: the vendor's 16-bit code, its words, and where they go."""
 
-    code: int
-    text: str
-    stdout: bool = False
+    def __init__(self, code: int, text: str, stdout: bool = False) -> None:
+        self.code = code
+        self.text = text
+        self.stdout = stdout
 
 
 class HccnError(Exception):

@@ -9,11 +9,15 @@ import contextlib
 import fcntl
 import os
 import time
-from typing import Iterator
 
 from . import state
 from .hccn_errors import BUSY, HEALTH_TIMEOUT, HccnError
-from .model import Machine, Roce
+
+TYPE_CHECKING = False  # not from typing: importing that costs a call of hccn_tool more than answering
+if TYPE_CHECKING:
+    from typing import Any, Iterator
+
+    from .model import Machine
 
 LOCK_DIR = "/run/npusim"
 HEALTH_WAIT = 300.0  # seconds the tool waits for an NPU that is not ready; it asks once a second
@@ -83,9 +87,11 @@ def _age() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
 
 
-def _port(machine: Machine, phy_id: int) -> Roce:
+def _port(machine: Machine, phy_id: int) -> Any:
+    """The chip's port; callers have made sure that there is one."""
     chip = machine.chip_by_phy(phy_id)
-    return chip.roce if chip is not None and chip.roce is not None else Roce()
+    assert chip is not None
+    return chip.roce
 
 
 def _use_up(phy_id: int) -> None:

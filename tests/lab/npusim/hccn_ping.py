@@ -5,14 +5,16 @@
 
 from __future__ import annotations
 
-import random
 import sys
 
 from . import icmp, render_hccn, state, vnic
 from .hccn_call import Call, address_of
 from .hccn_errors import FAILED, PARAM_COUNT, PARAM_INVALID, PARAM_IP, UNSUPPORTED, HccnError
-from .layouts import version_key
-from .model import Roce
+from .versions import version_key
+
+TYPE_CHECKING = False  # not from typing: importing that costs a call of hccn_tool more than answering
+if TYPE_CHECKING:
+    from .model import Roce
 
 DEFAULT_PING_BYTES = 4096
 MAX_PING_BYTES = 65507
@@ -110,6 +112,8 @@ def _send(source: str, target: str, size: int, packets: int) -> icmp.Echo:
 
 def _alone(roce: Roce, packets: int) -> icmp.Echo:
     """A machine that is a directory has no network: every peer answers, but for the port's own loss."""
+    import random
+
     return icmp.Echo([
         None if random.random() * 100 < roce.loss_pct else icmp.STANDALONE_MS for _packet in range(packets)
     ])  # fmt: skip

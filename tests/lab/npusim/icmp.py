@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from typing import NamedTuple
 
 PACKETS = 3  # hccn_tool always sends three
@@ -29,6 +28,8 @@ class NoPing(Exception):
 
 def echo(source: str, target: str, size: int, packets: int = PACKETS) -> Echo:
     """Send and wait. A source address that is not on this machine counts as no answer. Raises ``NoPing``."""
+    import subprocess
+
     argv = ["ping", "-n", "-c", str(packets), "-i", INTERVAL, "-W", WAIT, "-s", str(size), "-I", source, target]
     try:
         done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)

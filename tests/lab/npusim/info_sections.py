@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from typing import Callable, Dict, List, NamedTuple, Tuple
 
-from .layouts import version_key
 from .model import Chip, Machine, Npu, Process
 from .render_list import key_value
+from .versions import version_key
 
 Rows = List[Tuple[str, object]]
 Usage = Dict[int, List[Process]]

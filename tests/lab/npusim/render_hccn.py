@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 import time
 
-from .layouts import version_key
-from .model import Roce
+from .versions import version_key
+
+TYPE_CHECKING = False  # not from typing: importing that costs a call of hccn_tool more than answering
+if TYPE_CHECKING:
+    from .model import Roce
 
 EXECUTED = "Cmd executed successfully!"
 NET_HEALTH = (
@@ -146,6 +148,8 @@ def too_long(phy_id: int, target: str) -> str:
 
 def route(roce: Roce, phy_id: int) -> str:
     """The routing table of the device's own busybox."""
+    import ipaddress
+
     port = f"eth{phy_id}"
     rows = []
     if roce.gateway is not None:

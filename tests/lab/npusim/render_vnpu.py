@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple, Sequence
 
-from .layouts import version_key
 from .model import Vnpu
+from .versions import version_key
 from .vnpu_types import Template
 
 # The order of the resource line and the width of each value.

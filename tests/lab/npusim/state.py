@@ -13,9 +13,12 @@ import contextlib
 import fcntl
 import json
 import os
-from typing import Iterator
 
-from .model import Machine
+TYPE_CHECKING = False  # not from typing: importing that costs a call of hccn_tool more than answering
+if TYPE_CHECKING:
+    from typing import Any, Iterator
+
+    from .model import Machine
 
 DEFAULT_DIR = "/var/lib/npusim"
 MOUNTED_DIR = "/usr/local/Ascend/driver/lib64/npusim-hw"
@@ -64,13 +67,19 @@ def device_paths(number: int) -> tuple[str, str]:
 
 def load(directory: str | None = None) -> Machine:
     """Read the machine. Raises ``NoState`` when there is none, ``ValueError`` when it is damaged."""
+    from .model import Machine
+
+    return Machine.from_dict(raw(directory))
+
+
+def raw(directory: str | None = None) -> dict[str, Any]:
+    """The stored values as they are. Raises ``NoState``."""
     path = os.path.join(directory or state_dir(), STATE_FILE)
     try:
         with open(path, encoding="utf-8") as handle:
-            data = json.load(handle)
+            return json.load(handle)
     except OSError as exc:
         raise NoState(f"cannot read {path}: {exc.strerror}") from exc
-    return Machine.from_dict(data)
 
 
 def save(machine: Machine, directory: str | None = None) -> None:

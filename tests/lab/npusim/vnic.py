@@ -9,9 +9,9 @@ carried by addresses of the RoCE network, since the network between nodes lets n
 
 from __future__ import annotations
 
-import ipaddress
-
-from .model import Machine
+TYPE_CHECKING = False  # not from typing: importing that costs a call of hccn_tool more than answering
+if TYPE_CHECKING:
+    from .model import Machine
 
 SERVERS = 48  # of a super pod; servers beyond it, and those of other families, have private addresses
 LAST = 199  # fourth octet of phy id 0
@@ -47,4 +47,6 @@ def carrier(machine: Machine, server: int, phy_id: int) -> str | None:
     """The address that stands for a vNIC on the lab's network; ``None`` without one."""
     if machine.roce_network is None:
         return None
+    import ipaddress
+
     return str(ipaddress.IPv4Network(machine.roce_network).network_address + server * 256 + FIRST_CARRIER + phy_id)
