@@ -134,8 +134,9 @@ def test_a_fault_is_named_with_its_npu_and_remedy(npusim, check, fault, expected
     new(npusim)
     npusim("fault", "add", *fault)
     result = check(phy_ids=[2, 3, 4], checks=[name for name in CHECKS if name != "hccn_conf"])
-    assert causes(result) == {3: expected}
-    (problem,) = result["problems"]
+    assert causes(result) == {3: expected}, result["problems"]
+    assert len(result["problems"]) == 1, result["problems"]
+    problem = result["problems"][0]
     assert (problem["host"], problem["item"], problem["phy_ids"]) == ("node1", "phy id 3", [3])
     assert remedy in problem["remedy"]
     assert problem["sentence"].startswith("node1: phy id 3: ")
@@ -380,3 +381,30 @@ def test_an_npu_that_is_not_there(npusim, check):
 def test_times_must_be_positive(npusim, check, name):
     new(npusim)
     assert check(**{name: 0})["msg"] == f"{name} must be more than 0 seconds, it is 0"
+
+
+class TestBandwidth:
+    def side(self, phy_id, role, peer):
+        return {"phy_id": phy_id, "role": role, "peer": "node1", "peer_phy_id": peer, "address": "10.77.1.10"}
+
+    def test_a_receiver_and_its_sender(self, npusim, check, tmp_path):
+        new(npusim)
+        result = check(checks=[], bandwidth=[self.side(1, "sender", 0), self.side(0, "receiver", 1)])
+        assert [test["role"] for test in result["bandwidth"]] == ["sender", "receiver"]
+        for test in result["bandwidth"]:
+            assert test["error"] is None
+            assert 150 < test["gbits"] < 200
+        assert result["problems"] == [] and "ansible_facts" not in result
+        # Whatever came out, both are free for the next test.
+        assert {call for call in calls(tmp_path) if call.endswith("reset")} == {
+            "-i 0 -roce_test reset",
+            "-i 1 -roce_test reset",
+        }
+
+    def test_a_side_whose_other_does_not_come_gives_up_and_is_free_again(self, npusim, check):
+        new(npusim)
+        result = check(checks=[], bandwidth=[self.side(0, "receiver", 1)], bandwidth_seconds=3)
+        (problem,) = result["problems"]
+        assert "phy id 0: has no bandwidth from phy id 1 of node1: no sender came within 3 s" in problem["sentence"]
+        result = check(checks=[], bandwidth=[self.side(1, "sender", 0), self.side(0, "receiver", 1)])
+        assert [test["error"] for test in result["bandwidth"]] == [None, None]
