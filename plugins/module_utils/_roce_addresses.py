@@ -159,16 +159,13 @@ def _keepers(wanted: dict, segments, held: dict, reassign) -> tuple:
 def _row(phy_id: int, number: int, segment: Segment, before: tuple | None) -> dict:
     address = IPv4Address(number)
     if address in segment.network:
-        row = {"phy_id": phy_id, "address": str(address), "netmask": str(segment.network.netmask)}
-        row.update(
-            {
-                name: value
-                for name in ("gateway", "netdetect")
-                for value in [getattr(segment, name)]
-                if value is not None
-            }
-        )
-        return row
+        further = {"gateway": segment.gateway, "netdetect": segment.netdetect}
+        return {
+            "phy_id": phy_id,
+            "address": str(address),
+            "netmask": str(segment.network.netmask),
+            **{name: value for name, value in further.items() if value is not None},
+        }
     # The address of another network that somebody else has planned: all about it stays.
     netmask = before[1] if before else None
     return {"phy_id": phy_id, "address": str(address), **({"netmask": netmask} if netmask else {})}

@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 ---
 module: hccn_config
 short_description: Addresses and switches of the NPUs' RoCE ports
-version_added: 1.1.0
+version_added: 1.0.0
 author:
   - npuops contributors (@npuops)
 description:

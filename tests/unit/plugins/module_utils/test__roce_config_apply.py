@@ -46,7 +46,7 @@ class Tool:
     """NPUs in memory that refuse what the driver's tool refuses, and write hccn.conf as it does.
 
     ``fault`` is (n, kind): the n'th change fails ("fails"), takes effect but says that it failed ("half"), says that it
-    was done and was not ("lies"), or hangs ("hangs").
+    was done and was not ("lies"), or hangs ("hangs"); or the whole run is killed after it ("killed").
     """
 
     timeout = 60.0
@@ -108,6 +108,8 @@ class Tool:
                 self.ports[phy_id].update(values)
                 entries = {KEYS[name]: _text(name, value) for name, value in values.items()}
                 self.conf.change(lambda text: merge(text, {phy_id: entries}))
+            if kind == "killed":
+                raise KeyboardInterrupt
             return SetResult(kind != "half", "Cmd executed successfully!")
 
 
@@ -165,7 +167,9 @@ def wishes(draw):
 
 
 REASSIGN = st.one_of(st.just(set(PHY_IDS)), st.just(set(PHY_IDS)), st.sets(st.sampled_from(PHY_IDS)))
-FAULTS = st.one_of(st.none(), st.tuples(st.integers(1, 6), st.sampled_from(["fails", "half", "lies", "hangs"])))
+FAULTS = st.one_of(
+    st.none(), st.tuples(st.integers(1, 6), st.sampled_from(["fails", "half", "lies", "hangs", "killed"]))
+)
 
 
 def decide(tool, conf, wanted, reassign):
@@ -173,6 +177,15 @@ def decide(tool, conf, wanted, reassign):
     names = to_read(PHY_IDS, wanted, entries or {})
     found = read_ports(tool, names)
     return plan(wanted, found, entries, reassign=reassign), found, names
+
+
+def go_on(tool, conf, wanted, reassign) -> None:
+    """The next run, in which nothing fails."""
+    tool.fault = None
+    decided, found, names = decide(tool, conf, wanted, reassign)
+    assert not decided.refusals
+    if decided.steps:
+        Work(tool, conf, decided, found, names, conf.text).run()
 
 
 @settings(max_examples=250, deadline=None)
@@ -208,11 +221,10 @@ def test_done_and_stable_or_as_before(machine, wanted, reassign, fault):
         assert all(p in blocked for p, _name in changed - kept)
         assert all(f"phy id {p} has " in " ".join(failure.standing) for p, _name in changed)
         assert conf.text == text
-        tool.fault = None
-        decided, found, names = decide(tool, conf, wanted, reassign)
-        assert not decided.refusals
-        if decided.steps:
-            Work(tool, conf, decided, found, names, text).run()
+        go_on(tool, conf, wanted, reassign)
+    except KeyboardInterrupt:
+        event("killed")
+        go_on(tool, conf, wanted, reassign)
 
     for phy_id, port in ports.items():
         values = wanted.get(phy_id, {})
