@@ -97,7 +97,8 @@ def _read(tool, phy_id: int, names) -> Found:
     except ToolNotFound:
         raise  # then no NPU answers, and it is none's fault
     except VendorError as error:
-        return Found(None, str(error).rstrip("."))
+        ran = f"{error.command.shown}: " if error.command is not None else ""
+        return Found(None, ran + error.reason.rstrip("."), error.remedy.rstrip("."))
     return Found(Port(**values), without=tuple(without))
 
 

@@ -69,7 +69,7 @@ class Judge:
                 what = "npus" if phy_id in wanted else "reassign"
                 self.refuse(phy_id, f"is not on this machine, which has {known}", f"correct {what}")
             elif seen.port is None:
-                self.refuse(phy_id, f"cannot be read: {seen.error}", "mend it, or leave it out of npus and reassign")
+                self.refuse(phy_id, f"cannot be read: {seen.error}", f"{seen.remedy}; or leave it out")
 
     def wish(self, phy_id: int, values: dict) -> Port:
         """The settings of the NPU with ``values`` in force; what is wrong with the values themselves is refused."""
@@ -173,7 +173,7 @@ class Judge:
         if recovers:
             for phy_id, seen in sorted(self.found.items()):
                 if seen.port is None:
-                    self.refuse(phy_id, f"cannot be read: {seen.error}", "mend it, or leave recover out")
+                    self.refuse(phy_id, f"cannot be read: {seen.error}", f"{seen.remedy}; or leave recover out")
 
     def waves(self, expected: dict, phy_ids: list) -> tuple:
         """The order in which addresses get free: NPUs of one wave wait for none of the same or a later one."""
@@ -214,8 +214,9 @@ class Judge:
             )
         doubles = {phy_id: ids for ids in _by_address(expected).values() if len(ids) > 1 for phy_id in ids}
         for phy_id, port in sorted(expected.items()):
-            if self.found[phy_id].port is None:
-                found.append(self._problem(phy_id, f"cannot be read: {self.found[phy_id].error}", "mend it"))
+            seen = self.found[phy_id]
+            if seen.port is None:
+                found.append(self._problem(phy_id, f"cannot be read: {seen.error}", seen.remedy))
                 continue
             found += [self._problem(phy_id, *entry) for entry in self._of_port(phy_id, port)]
             if phy_id in doubles:

@@ -61,10 +61,14 @@ class Port:
 
 @dataclass(frozen=True)
 class Found:
-    """What was read of one NPU: ``port``, or None and ``error``. ``without`` maps settings it does not have to why."""
+    """What was read of one NPU: ``port``, or None with ``error`` and ``remedy``.
+
+    ``without`` holds pairs of a setting that it does not have and why.
+    """
 
     port: Port | None
     error: str | None = None
+    remedy: str = "see npu-smi info -t health and dmesg"
     without: tuple = ()
 
     def lacks(self, setting: str) -> str | None:
