@@ -117,13 +117,14 @@ def check_conf(port: Port, conf):
             "write it with hccn_config",
         )
         return
-    switch = port.get("tls", "tls_switch")
+    switch, mtu = port.get("tls", "tls_switch"), port.get("mtu")
     found = {
         "address": port.get("ip", "ipaddr"),
         "netmask": port.get("ip", "netmask"),
         "gateway": port.get("gateway", "default_gateway"),
         "netdetect": port.get("netdetect"),
         "tls_enable": None if switch is None else str(switch),
+        "mtu": None if mtu is None else str(mtu),
     }
     differs = [
         f"{key} {kept[key]} (the NPU has {value})"

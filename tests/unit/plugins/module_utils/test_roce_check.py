@@ -75,6 +75,7 @@ def conf_of(ports):
             "gateway": "10.77.0.1",
             "netdetect": "10.77.0.1",
             "tls_enable": "0",
+            "mtu": "4096",
             "arp": "-i eth0 -s 10.0.0.1 bc:1e:85:d8:ca:dd",
         }
         for port in ports
@@ -364,6 +365,7 @@ class TestConf:
             ("gateway", "10.77.0.2", "gateway 10.77.0.2 (the NPU has 10.77.0.1)"),
             ("netdetect", "10.77.0.2", "netdetect 10.77.0.2 (the NPU has 10.77.0.1)"),
             ("tls_enable", "1", "tls_enable 1 (the NPU has 0)"),
+            ("mtu", "1500", "mtu 1500 (the NPU has 4096)"),
         ],
     )
     def test_other_settings_than_in_it(self, key, value, words):

@@ -126,10 +126,14 @@ FAULTS = [
     (["netdetect-unset", "--phy", "3"], [("netdetect", "warn")], "gateway"),
     (["mtu", "--phy", "3"], [("mtu", "fail")], "-i 3 -mtu -s size"),
     (["speed", "--phy", "3"], [("speed", "warn")], "switch"),
+    (["optics", "--phy", "3", "--value", "dim"], [("optical", "warn")], "clean the fibre"),
+    (["optics", "--phy", "3"], [("link", "fail")], "transceiver"),
 ]
 
 
-@pytest.mark.parametrize(("fault", "expected", "remedy"), FAULTS, ids=[fault[0] for fault, *_rest in FAULTS])
+@pytest.mark.parametrize(
+    ("fault", "expected", "remedy"), FAULTS, ids=["-".join(fault[::3]) for fault, *_rest in FAULTS]
+)
 def test_a_fault_is_named_with_its_npu_and_remedy(npusim, check, fault, expected, remedy):
     new(npusim)
     npusim("fault", "add", *fault)
@@ -141,6 +145,21 @@ def test_a_fault_is_named_with_its_npu_and_remedy(npusim, check, fault, expected
     assert remedy in problem["remedy"]
     assert problem["sentence"].startswith("node1: phy id 3: ")
     assert result["verdict"] == expected[0][1]
+
+
+def test_faults_of_the_super_pod(npusim, check):
+    new(npusim, "atlas-800i-a3")
+    npusim("fault", "add", "hccs-down", "--phy", "3")
+    result = check(phy_ids=[2, 3], checks=["link", "vnic"])
+    assert causes(result) == {3: [("vnic", "fail")]}
+    assert result["problems"][0]["item"] == "phy id 3 (NPU 1, chip 1)"
+    assert "HCCS" in result["problems"][0]["sentence"]
+
+    peer = result["npus"][0]["vnic"]["ipaddr"]
+    wanted = [{"phy_id": phy_id, "peer": "node2", "peer_phy_id": phy_id, "address": peer} for phy_id in (0, 3)]
+    result = check(checks=[], pings=wanted, ping_tool="hccs_ping", ping_packets=5)
+    assert [(ping["transmitted"], ping["received"]) for ping in result["pings"]] == [(5, 5), (5, 0)]
+    assert [problem["phy_ids"] for problem in result["problems"]] == [[3]]
 
 
 def test_two_npus_with_one_address(npusim, check, tmp_path):
