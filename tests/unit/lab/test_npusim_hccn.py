@@ -6,15 +6,13 @@
 from __future__ import annotations
 
 import calendar
-import os
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import yaml
 
-from npusim import cli_hccn_tool, hccn_pace, hccn_ping, icmp, profiles, render_hccn, state, vnic, wire
+from npusim import cli_hccn_tool, hccn_pace, profiles, render_hccn, state, vnic, wire
 from npusim.model import Optical, Roce
 
 CORPUS = Path(__file__).resolve().parents[2] / "fixtures" / "corpus"
@@ -370,74 +368,3 @@ def test_a_changed_key_leaves_the_other_lines_of_the_file(tmp_path: Path) -> Non
         "# by hand\naddress_0=2.2.2.2\narp_0=-i eth0 -s 1.1.1.2 bc:1e:85:d8:ca:dd\nnetmask_0=255.0.0.0\n"
     )
     assert conf.stat().st_mode & 0o777 == 0o640
-
-
-# --- the echo
-
-PING_OK = """PING 10.77.2.13 (10.77.2.13) from 10.77.1.10 : 64(92) bytes of data.
-72 bytes from 10.77.2.13: icmp_seq=1 ttl=64 time=0.609 ms
-72 bytes from 10.77.2.13: icmp_seq=3 ttl=64 time=0.072 ms
-
---- 10.77.2.13 ping statistics ---
-3 packets transmitted, 2 received, 33.3333% packet loss, time 402ms
-"""
-PING_UNREACHABLE = """PING 10.77.3.13 (10.77.3.13) from 10.77.1.10 : 64(92) bytes of data.
-From 10.77.1.10 icmp_seq=1 Destination Host Unreachable
-"""
-
-
-def test_echo_is_read_from_pings_own_words() -> None:
-    assert icmp.parse(PING_OK, 3) == icmp.Echo([0.609, None, 0.072])
-    assert icmp.parse(PING_UNREACHABLE, 3) == icmp.Echo([None] * 3, unreachable=True)
-    assert icmp.parse("ping: local error: message too long, mtu=1500\n", 3).too_long
-    assert icmp.parse("ping: bind: Cannot assign requested address\n", 3) == icmp.Echo([None] * 3)
-
-
-def on_wire(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the machine, which is a directory, ping as a node does."""
-    monkeypatch.setattr(hccn_ping, "state", SimpleNamespace(standalone=lambda: False))
-
-
-def fake_ping(directory: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Put a ``ping`` on PATH that notes its arguments and says ``text``."""
-    (directory / "said").write_text(text, "utf-8")
-    script = directory / "ping"
-    script.write_text(f'#!/bin/sh\necho ping "$@" >>{directory}/args\ncat {directory}/said\n', "utf-8")
-    script.chmod(0o755)
-    on_wire(monkeypatch)
-    monkeypatch.setenv("PATH", f"{directory}:{os.environ['PATH']}")
-    return directory / "args"
-
-
-def test_ping_is_sent_from_the_ports_own_address(machine: Path, capfd, monkeypatch) -> None:
-    args = fake_ping(machine, PING_OK, monkeypatch)
-    status, out, _err = call(capfd, "-i", "0", "-ping", "-g", "address", "10.77.2.13", "pkt", "64")
-    assert (status, out.splitlines()) == (
-        0,
-        [
-            "device 0 PING 10.77.2.13",
-            "recv seq=0,time=0.609000ms",
-            "recv time out seq=1",
-            "recv seq=2,time=0.072000ms",
-            "3 packets transmitted, 2 received, 33.33% packet loss",
-        ],
-    )
-    assert args.read_text("utf-8") == "ping -n -c 3 -i 0.2 -W 1 -s 64 -I 10.77.2.10 10.77.2.13\n"
-
-
-def test_newer_tools_fail_after_a_loss(machine: Path, capfd, monkeypatch) -> None:
-    with state.changing() as stored:
-        stored.tool_version = stored.driver_version = "26.0.rc1"
-    fake_ping(machine, PING_UNREACHABLE, monkeypatch)
-    status, out, err = call(capfd, "-i", "0", "-ping", "-g", "address", "10.77.3.13")
-    assert (status, err) == (1, "Command execute failed!\n")
-    assert "Destination Host Unreachable" in out
-    assert out.endswith("3 packets transmitted, 0 received, 100.00% packet loss\n")
-
-
-def test_without_a_ping_program_the_reason_is_said(machine: Path, capfd, monkeypatch) -> None:
-    monkeypatch.setenv("PATH", str(machine))
-    on_wire(monkeypatch)
-    status, _out, err = call(capfd, "-i", "0", "-ping", "-g", "address", "10.77.3.13")
-    assert status == 1
-    assert err == "npusim: ping: No such file or directory\nCommand execute failed!\n"
