@@ -422,7 +422,7 @@ pings:
       type: float
       sample: 2.012
 bandwidth:
-  description: The bandwidth tests with their results, in the order of O(bandwidth). What was given is there as well.
+  description: The bandwidth tests with their results, in the order of O(bandwidth).
   returned: always
   type: list
   elements: dict
@@ -435,6 +435,30 @@ bandwidth:
       description: As given.
       type: str
       sample: sender
+    peer:
+      description: As given.
+      type: str
+      sample: node2
+    peer_phy_id:
+      description: As given.
+      type: int
+      sample: 0
+    address:
+      description: As given.
+      type: str
+      sample: 10.77.2.10
+    test:
+      description: As given.
+      type: str
+      sample: ib_send_bw
+    size:
+      description: As given.
+      type: int
+      sample: 65536
+    iterations:
+      description: As given.
+      type: int
+      sample: 1000
     gbits:
       description: Bandwidth in 10^9 bits a second, null without result.
       type: float
@@ -483,12 +507,44 @@ verdict:
   sample: fail
 problems:
   description:
-    - Every cause as in M(npuops.ascend.node_check), C(host), C(item), C(problem), C(remedy) and all of them as one
-      C(sentence), with C(severity), C(check) and C(phy_ids). The same cause on several NPUs is one problem.
-    - Those that fail come first.
+    - Everything that is wrong. The same cause on several NPUs is one problem. Those that fail come first.
   returned: always
   type: list
   elements: dict
+  contains:
+    host:
+      description: The node, as in O(host).
+      type: str
+      sample: node1
+    item:
+      description: The NPUs, or the check where it is about the node.
+      type: str
+      sample: phy id 3
+    problem:
+      description: What is wrong with it.
+      type: str
+      sample: has its link DOWN
+    remedy:
+      description: What to do.
+      type: str
+      sample: seat or change the cable and the transceiver
+    sentence:
+      description: All of these in one sentence.
+      type: str
+      sample: "node1: phy id 3: has its link DOWN; seat or change the cable and the transceiver."
+    check:
+      description: The check that found it, V(ping) or V(bandwidth).
+      type: str
+      sample: link
+    severity:
+      description: V(warn) or V(fail).
+      type: str
+      sample: fail
+    phy_ids:
+      description: The NPUs it is about, none if it is the node.
+      type: list
+      elements: int
+      sample: [3]
 duration_s:
   description: Seconds that all of it took on the node.
   returned: always
