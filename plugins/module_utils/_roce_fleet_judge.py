@@ -15,21 +15,24 @@ from __future__ import annotations
 from collections import Counter
 
 from ._roce_fleet_cables import port_words
-from ._roce_fleet_pairs import DEAD, LONG, LOSS, NONE, OK
+from ._roce_fleet_pairs import DEAD, LOSS, NONE, OK, silent, too_long
 from ._roce_fleet_types import Finding, by_host, end_words, ends_words, plural, words
 
 # What a node says of an NPU and how far that goes to explain that nobody reaches it.
 HINTS = {"link": 3, "ip": 3, "vnic": 3, "netmask": 3, "duplicate": 3, "swapped": 3, "optical": 2, "gateway": 2}
 # These follow from the same fault, so they need not be said beside it.
 _WEAK = {"net_health": 1, "netdetect": 1}
-_ALL = {**HINTS, **_WEAK}
+# What the RoCE port says is no reason for a ping that went over HCCS.
+_HCCS_HINTS = {"vnic": 3, "duplicate": 3}
 # Findings of the comparison which a dead pair turns from a possible cause into the cause.
-PROVEN_BY_PINGS = ("netmask", "duplicate", "swapped", "mtu")
+PROVEN_BY_PINGS = ("netmask", "duplicate", "swapped")
 # From that share of its pairs on an NPU is the cause of them and not its peers.
 SHARE = 0.5
 NODE_LOSS_SHARE = 0.75
 # Fewer dead pairs between two halves of the fleet may be several faults at once.
 SPLIT_LEAST = 4
+# Of so many NPUs a confirmed finding says what they do not reach.
+CONFIRMED_SHOWN = 2
 
 
 class Evidence:
@@ -37,17 +40,21 @@ class Evidence:
 
     :arg npus: {end: the NPU's mapping as C(hccn_check) returned it}.
     :arg findings: of the comparison between nodes. Those that explain dead pairs become failures here.
+    :arg pinged: V(ipaddr) for pings over RoCE, V(vnic) for those over HCCS.
     """
 
-    def __init__(self, pairs, npus, findings):
+    def __init__(self, pairs, npus, findings, pinged):
+        self.hints = _HCCS_HINTS if pinged == "vnic" else HINTS
+        self.weak = {} if pinged == "vnic" else _WEAK
+        self.weights = {**self.hints, **self.weak}
         self.npus = npus
-        self.findings = findings
         self.pairs = pairs
         self.tried = Counter(end for pair in pairs if pair.state != NONE for end in (pair.a, pair.b))
         self.fine = Counter(end for pair in pairs if pair.state == OK for end in (pair.a, pair.b))
         self.dead = Counter(end for pair in pairs if pair.state == DEAD for end in (pair.a, pair.b))
         # {end: checks of hccn_check whose causes are part of a finding, or follow from one}.
         self.explained = {}
+        self.confirmed = Counter()
         self._named = {}
         for finding in findings:
             ends = [(finding.host, phy_id) for phy_id in finding.phy_ids]
@@ -56,16 +63,19 @@ class Evidence:
         self._strength = {}
 
     def causes(self, end):
-        return [cause for cause in (self.npus.get(end) or {}).get("causes", ()) if cause["check"] in _ALL]
+        return [cause for cause in (self.npus.get(end) or {}).get("causes", ()) if cause["check"] in self.weights]
 
     def named(self, end):
         return self._named.get(end, [])
 
+    def mtu_differs(self, end):
+        return any(finding.check == "mtu" for finding in self.named(end))
+
     def strength(self, end):
         """How much speaks against this end, whatever its pings say."""
         if end not in self._strength:
-            own = [_ALL[cause["check"]] for cause in self.causes(end) if cause["severity"] == "fail"]
-            own += [HINTS.get(finding.check, 0) for finding in self.named(end)]
+            own = [self.weights[cause["check"]] for cause in self.causes(end) if cause["severity"] == "fail"]
+            own += [self.hints.get(finding.check, 0) for finding in self.named(end)]
             self._strength[end] = max(own, default=0)
         return self._strength[end]
 
@@ -73,14 +83,14 @@ class Evidence:
         self.explained.setdefault(end, set()).update(checks)
 
 
-def judge(pairs, npus, findings):
+def judge(pairs, npus, findings, pinged="ipaddr"):
     """Findings about the pairs, beside those of the comparison, of which some become failures.
 
     :arg pairs: L(_roce_fleet_pairs.Pair) of the whole plan.
     :returns: (findings, {end: checks of hccn_check that need not be said again}).
     """
-    known = Evidence(pairs, npus, findings)
-    found = list(_silent(known))
+    known = Evidence(pairs, npus, findings, pinged)
+    found = list(silent(pairs))
     dead = [pair for pair in pairs if pair.state == DEAD]
     for edges, finding in _splits(known, dead):
         found.append(finding)
@@ -89,7 +99,7 @@ def judge(pairs, npus, findings):
         for finding, edges in explain(known, dead, DEAD):
             found.extend(finding)
             dead = _without(dead, edges)
-    found.extend(_too_long(known))
+    found.extend(too_long(pairs, known.mtu_differs))
     # Where many packets are lost, all of one pair may be.
     bad = [pair for pair in pairs if pair.state == LOSS] + dead
     for explain in (_of_nodes, _of_npus):
@@ -104,30 +114,6 @@ def judge(pairs, npus, findings):
 def _without(pairs, gone):
     gone = {id(pair) for pair in gone}
     return [pair for pair in pairs if id(pair) not in gone]
-
-
-def _silent(known):
-    """Pings without an answer of the tool. Whether the pair works is then known from the other end, or not at all."""
-    errors, counts, unproven = {}, Counter(), set()
-    for pair in known.pairs:
-        for end, way in ((pair.a, pair.there), (pair.b, pair.back)):
-            if way.state == NONE:
-                errors.setdefault(end, way.error)
-                counts[end] += 1
-                if pair.state == NONE:
-                    unproven.add(end)
-    groups = {}
-    for end, error in errors.items():
-        groups.setdefault((end[0], error, end in unproven), []).append(end[1])
-    for (host, error, open_), phy_ids in groups.items():
-        count = plural(sum(counts[host, phy_id] for phy_id in phy_ids), "ping")
-        if error is None:
-            text, remedy = f"{count} have no result", "see why hccn_check did not end on it, and run the check again"
-        else:
-            text = f"{count} could not be made: {error.rstrip('.')}"
-            remedy = "look for what uses or blocks hccn_tool there, `npu-smi info -t health` and dmesg, and check again"
-        text += "" if open_ else "; its peers reach it all the same"
-        yield Finding("no_result", "fail" if open_ else "warn", host, phy_ids, text, remedy)
 
 
 def _splits(known, dead):
@@ -226,7 +212,7 @@ def _node(known, host, ends, edges, state):
         what = f"all its NPUs lose packets ({_loss(edges)}) with {nodes}"
     both = " or of the other node" if len(hosts) == 1 else ""
     for end in ends:
-        known.say(end, _WEAK)
+        known.say(end, known.weak)
     return Finding(
         "node_isolated" if state == DEAD else "node_loss",
         "fail",
@@ -282,8 +268,8 @@ def _npu(known, end, edges, state):
     elif not alone:
         what = f"it does not reach {of}" + _direction(end, edges)
     elif known.tried[end] > 1:
-        faulty = f", {known.tried[end] - len(edges)} more of which are at fault themselves"
-        faulty = "" if len(edges) == known.tried[end] else faulty
+        sick = known.tried[end] - len(edges)
+        faulty = f", and {sick} at fault themselves" if sick else ""
         what = f"it reaches none of {known.tried[end]} peers ({ends_words(peers)}{faulty})" + _direction(end, edges)
     else:
         what = f"it does not reach its only peer, {end_words(peers[0])}" + _direction(end, edges)
@@ -291,21 +277,18 @@ def _npu(known, end, edges, state):
     if present:
         _confirm(known, present[0], end, what, peers)
         return []
-    causes = sorted(known.causes(end), key=lambda cause: (cause["severity"] != "fail", -HINTS.get(cause["check"], 0)))
-    reasons = [cause for cause in causes if cause["check"] in HINTS and cause["severity"] == "fail"]
+    causes = sorted(known.causes(end), key=lambda cause: -known.weights[cause["check"]])
+    reasons = [cause for cause in causes if cause["check"] in known.hints and cause["severity"] == "fail"]
     reasons += [cause for cause in causes if cause["check"] == "optical" and cause not in reasons]
-    known.say(end, [*_WEAK, *(cause["check"] for cause in reasons)])
+    known.say(end, [*known.weak, *(cause["check"] for cause in reasons)])
     if reasons:
         what += "".join(f"; it {cause['problem']}" for cause in reasons)
         remedy = reasons[0]["remedy"].rstrip(".")
     else:
         port = port_words(known.npus.get(end) or {})
         remedy = f"look at its cable and transceiver and at its switch port{f' ({port})' if port else ''}"
-        remedy += (
-            ", then at its address, netmask and VLAN"
-            if state == DEAD
-            else f", and at the error counters of both (`hccn_tool -i {phy_id} -stat -g`)"
-        )
+        counters = f", and at the error counters of both (`hccn_tool -i {phy_id} -stat -g`)"
+        remedy += counters if state == LOSS else ", then at its address, netmask and VLAN"
     check = "loss" if state == LOSS else "isolated" if alone else "partial"
     return [Finding(check, "fail", host, [phy_id], what, remedy, peers)]
 
@@ -313,13 +296,16 @@ def _npu(known, end, edges, state):
 def _confirm(known, finding, end, what, peers):
     """A contradiction between nodes that might have done no harm did some: make it the cause."""
     finding.severity = "fail"
+    finding.peers = sorted(set(finding.peers).union(peers))
+    known.say(end, [*known.weak, finding.check, *(["ip"] if finding.check == "netmask" else [])])
+    known.confirmed[id(finding)] += 1
+    if known.confirmed[id(finding)] > CONFIRMED_SHOWN:
+        return
     if finding.host != end[0]:
         what = f"{end_words(end)}: {what}"
     elif len(finding.phy_ids) > 1:
         what = f"{words([end[1]])}: {what}"
     finding.problem += f"; {what}"
-    finding.peers = sorted(set(finding.peers).union(peers))
-    known.say(end, [*_WEAK, finding.check, *(["ip"] if finding.check == "netmask" else [])])
 
 
 def _direction(end, edges):
@@ -333,6 +319,8 @@ def _direction(end, edges):
 
 def _loss(edges):
     sent, received = (sum(numbers) for numbers in zip(*(pair.loss() for pair in edges)))
+    if not sent:
+        return "all of them"
     return f"{100.0 * (sent - received) / sent:.0f} %, {sent - received} of {sent}"
 
 
@@ -369,26 +357,3 @@ def _one_way(pair):
     if pair.there.state == DEAD and pair.back.state == OK:
         return f" (only from {pair.a[0]})"
     return f" (only from {pair.b[0]})" if pair.there.state == OK and pair.back.state == DEAD else ""
-
-
-def _too_long(known):
-    """Who could not send packets of the size asked for. The sender is told, so it is his way that is too narrow."""
-    senders = {}
-    for pair in known.pairs:
-        for end, way in ((pair.a, pair.there), (pair.b, pair.back)):
-            if way.state == LONG:
-                senders.setdefault(end, []).append(pair.other(end))
-    for host, phy_ids in by_host(senders).items():
-        # Where the comparison found another MTU, that is said.
-        rest = [i for i in phy_ids if all(finding.check != "mtu" for finding in known.named((host, i)))]
-        if rest:
-            peers = {peer for phy_id in rest for peer in senders[host, phy_id]}
-            yield Finding(
-                "mtu",
-                "fail",
-                host,
-                rest,
-                f"packets of the size asked for are too long on the way to {ends_words(peers)}",
-                "set the same MTU on all NPUs, and one at least as large on every switch between them",
-                peers,
-            )

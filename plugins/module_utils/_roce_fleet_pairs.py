@@ -8,7 +8,10 @@ This module util is PRIVATE to the collection. It can have breaking changes at a
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import NamedTuple
+
+from ._roce_fleet_types import Finding, by_host, ends_words, plural
 
 # From best to worst. NONE: nobody tried, or the tool gave no answer; nothing is known then.
 NONE, OK, LOSS, LONG, DEAD = "none", "ok", "loss", "long", "dead"
@@ -125,3 +128,52 @@ def _way(ping, max_loss_pct):
     else:
         state = OK
     return Way(state, sent, received, ping.get("avg_ms"), ping.get("max_ms"), error)
+
+
+def silent(pairs):
+    """Pings without an answer of the tool. Whether the pair works is then known from the other end, or not at all."""
+    errors, counts, unproven = {}, Counter(), set()
+    for pair in pairs:
+        for end, way in ((pair.a, pair.there), (pair.b, pair.back)):
+            if way.state == NONE:
+                errors.setdefault(end, way.error)
+                counts[end] += 1
+                if pair.state == NONE:
+                    unproven.add(end)
+    groups = {}
+    for end, error in errors.items():
+        groups.setdefault((end[0], error, end in unproven), []).append(end[1])
+    for (host, error, open_), phy_ids in groups.items():
+        count = plural(sum(counts[host, phy_id] for phy_id in phy_ids), "ping")
+        if error is None:
+            text, remedy = f"{count} have no result", "see why hccn_check did not end on it, and run the check again"
+        else:
+            text = f"{count} could not be made: {error.rstrip('.')}"
+            remedy = "look for what uses or blocks hccn_tool there, `npu-smi info -t health` and dmesg, and check again"
+        text += "" if open_ else "; its peers did ping it"
+        yield Finding("no_result", "fail" if open_ else "warn", host, phy_ids, text, remedy)
+
+
+def too_long(pairs, said):
+    """Who could not send packets of the size asked for. The sender is told, so it is his way that is too narrow.
+
+    :arg said: whether an end's MTU is known to differ, so that a finding says this already.
+    """
+    senders = {}
+    for pair in pairs:
+        for end, way in ((pair.a, pair.there), (pair.b, pair.back)):
+            if way.state == LONG:
+                senders.setdefault(end, []).append(pair.other(end))
+    for host, phy_ids in by_host(senders).items():
+        rest = [phy_id for phy_id in phy_ids if not said((host, phy_id))]
+        if rest:
+            peers = {peer for phy_id in rest for peer in senders[host, phy_id]}
+            yield Finding(
+                "mtu",
+                "fail",
+                host,
+                rest,
+                f"packets of the size asked for are too long on the way to {ends_words(peers)}",
+                "set the same MTU on all NPUs, and one at least as large on every switch between them",
+                peers,
+            )

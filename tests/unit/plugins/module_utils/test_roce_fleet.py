@@ -313,6 +313,14 @@ def test_a_wrong_netmask_is_the_cause_once_pings_fail():
     assert place(only(judged(wide))) == ("netmask", "warn", "node1", [0])
 
 
+def test_a_wrong_netmask_on_a_whole_node_is_one_problem():
+    nodes = fleet(2)
+    for entry in nodes["node2"]["npus"]:
+        entry["netmask"] = "255.255.255.0"
+    problem = only(judged(nodes, "full", lambda a, b: 0))
+    assert place(problem) == ("netmask", "fail", "node2", list(range(8))) and len(problem["sentence"]) < 500
+
+
 def swap(nodes, host, one, other):
     first, second = nodes[host]["npus"][one], nodes[host]["npus"][other]
     first["lldp"], second["lldp"] = second["lldp"], first["lldp"]
@@ -429,6 +437,57 @@ def test_any_few_dead_npus_are_exactly_the_ones_named(data, count, mode):
     found = judged(fleet(count, 4), mode, cut(*dead))
     named = {(p["host"], phy_id) for p in found["problems"] for phy_id in p["phy_ids"]}
     assert named == dead
+
+
+@given(
+    seed=st.integers(0, 10**6),
+    count=st.integers(2, 6),
+    mode=st.sampled_from(["rail", "full", "ring"]),
+    share=st.sampled_from([0.02, 0.2, 0.6, 1.0]),
+)
+@settings(max_examples=80, deadline=None)
+def test_whatever_fails_is_said(seed, count, mode, share):
+    """Any mess: each pair that fails, and each without a result, is named by a failure or by a split."""
+    rng = random.Random(seed)
+    nodes = fleet(count, 4)
+
+    def mess(results):
+        for host in results:
+            results[host] = [p if rng.random() > share else rng.choice(mess_of(p)) for p in results[host]]
+            results[host] = [p for p in results[host] if p]
+
+    def mess_of(ping):
+        return [answer(ping, 0), answer(ping, 1), answer(ping, 0, transmitted=0, error="busy"), None] + [
+            answer(ping, 0, too_long=True)
+        ]
+
+    for node in nodes.values():
+        for entry in node["npus"]:
+            if rng.random() < share / 3:
+                entry["causes"] = [cause(rng.choice(["link", "net_health", "optical", "ip"]), "fail", "is odd")]
+    found = judged(nodes, mode, edit=mess)
+    named = set()
+    for problem in found["problems"]:
+        if problem["severity"] == "fail" or problem["check"] == "split":
+            named |= {(problem["host"], phy_id) for phy_id in problem["phy_ids"]}
+    for pair in found["pairs"]:
+        if pair["verdict"] != "pass":
+            assert named & {(pair["host"], pair["phy_id"]), (pair["peer"], pair["peer_phy_id"])}, pair
+    assert (found["verdict"] == "pass") == (not found["problems"])
+    assert summary(found)
+
+
+def test_over_hccs_the_roce_port_is_no_reason():
+    nodes = fleet(2)
+    for number, host in enumerate(nodes):
+        for entry in nodes[host]["npus"]:
+            entry["vnic"]["ipaddr"] = f"192.168.{number}.{199 - entry['phy_id']}"
+    nodes["node1"]["npus"][3]["causes"] = [cause("link", "fail", "has its link DOWN")]
+    nodes["node2"]["npus"][3]["causes"] = [cause("vnic", "fail", "has its vNIC DOWN")]
+    made = plan({h: [Npu(n["phy_id"], n["vnic"]["ipaddr"]) for n in v["npus"]] for h, v in nodes.items()}, "rail")
+    results = {host: [answer(p, 0 if p["phy_id"] == 3 else 3) for p in made.pings_of(host)] for host in nodes}
+    problems = report(nodes, made, results, pinged="vnic")["problems"]
+    assert [place(p) for p in problems] == [("isolated", "fail", "node2", [3]), ("link", "fail", "node1", [3])]
 
 
 def test_64_nodes_are_judged_at_once():
