@@ -81,7 +81,7 @@ def report(nodes, plan, results, hosts=None, pinged="ipaddr", max_loss_pct=0.0):
     npus = views(nodes)
     found = compare(nodes, plan.groups, pinged)
     pairs = pairs_of(plan, results, max_loss_pct)
-    judged, explained = judge(pairs, npus, found)
+    judged, explained = judge(pairs, npus, found, pinged)
     found = _absent(nodes, hosts) + _joined(judged) + found
     ends = _ends(pairs)
     for finding in found:
