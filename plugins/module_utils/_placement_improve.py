@@ -19,9 +19,11 @@ MAX_MOVES = 100
 # How often an NPU is tried to be emptied into others: so often up to so many items, a fortieth beyond.
 MAX_TRIALS = 200
 FEW_ITEMS = 200
-# How often a few NPUs are cleared and filled anew: so often, and the less the more items there are.
-MAX_TURNS = 800
-MAX_TURN_ITEMS = 60000
+# How often a few NPUs are cleared and filled anew: so often for few items, and the less the more items there are.
+MAX_TURNS = 2000
+MAX_TURN_ITEMS = 240000
+# For the last NPU of a large group.
+HURRIED = 150
 
 
 def make_room(state, item, items):
@@ -105,7 +107,7 @@ def fewer(state, items, opened, at_least):
     return state
 
 
-def stir(state, items, opened, at_least):
+def stir(state, items, opened, at_least, hurry=False):
     """Clear a few NPUs that compete for the same items and fill them anew in another order, many times.
 
     What uses more NPUs is taken back. Of what uses as many, that is kept which leaves some emptier and others fuller.
@@ -117,7 +119,8 @@ def stir(state, items, opened, at_least):
         on.setdefault(key[:2], {})[name] = key
     fixed = set(opened) | {key[:2] for name, key in state.where.items() if by_name[name].npu is not None}
     used = state.used()
-    for _turn in range(min(MAX_TURNS, MAX_TURN_ITEMS // max(1, len(items)))):
+    turns = HURRIED if hurry else min(MAX_TURNS, MAX_TURN_ITEMS // max(1, len(items)))
+    for _turn in range(turns):
         loose = [npu for npu in on if npu not in fixed and on[npu]]
         if used <= at_least or not loose:
             break
@@ -131,7 +134,7 @@ def stir(state, items, opened, at_least):
         done = []
         for name in _shuffled(rng, before, by_name):
             item = by_name[name]
-            slot = state.best_open(item) or state.best_closed(item)
+            slot = state.best_open(item) or state.first_closed(item, rng.sample(item.hosts, len(item.hosts)))
             if slot is None:
                 break
             touched.setdefault((slot.host, slot.npu), _spread(state, (slot.host, slot.npu)))
@@ -158,9 +161,9 @@ def stir(state, items, opened, at_least):
 
 
 def _neighbours(rng, state, on, by_name, loose):
-    """A rather empty NPU, and up to three that its items, or those of one before, might use as well."""
+    """A rather empty NPU, and up to five that its items, or those of one before, might use as well."""
     cleared = [min(rng.choice(loose), rng.choice(loose), key=lambda npu: len(on[npu]))]
-    for _more in range(rng.randint(1, 3)):
+    for _more in range(rng.randint(1, 5)):
         names = list(on[rng.choice(cleared)])
         host = rng.choice(by_name[rng.choice(names)].hosts)
         there = [npu for npu in {(slot.host, slot.npu): None for slot in state.by_host.get(host, ())} if on.get(npu)]

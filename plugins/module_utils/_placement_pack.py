@@ -63,12 +63,15 @@ def _pack(group, items, slots, opened):
 
 def _close_gap(group, state, items, opened, at_least):
     """Look for fewer NPUs and for a better bound, what is likely to be quicker first."""
-    if state.used() > at_least and len(group.members()) <= SMALL_GROUP:
+    large = len(group.members()) > SMALL_GROUP
+    if state.used() > at_least and not large:
         at_least = max(at_least, least_by_prices(group, state.used()))
     if state.used() > at_least:
-        state = stir(state, items, opened, at_least)
-    if state.used() > at_least + 1 and len(group.members()) > SMALL_GROUP:
+        state = stir(state, items, opened, at_least, hurry=large)
+    if state.used() > at_least + 1 and large:
         at_least = max(at_least, least_by_prices(group, state.used()))
+    if state.used() > at_least + 1 and large:
+        state = stir(state, items, opened, at_least)
     if state.used() > at_least:
         state = fewer(state, items, opened, at_least)
     return state.where, at_least

@@ -134,17 +134,17 @@ class State:
 
     def best_closed(self, item):
         """A chip of an untouched NPU, on the host that has most of them left."""
-        best = None
-        for position, host in enumerate(item.hosts):
-            left = self.closed.get(host, ())
-            if best is not None and -len(left) >= best[0][0]:
-                continue
-            for npu in left:
-                slots = [s for s in self.by_npu[host, npu] if item.may_use(s) and self.takes(item, s)]
-                if slots:
-                    best = ((-len(left), position), slots[0])
-                    break
-        return best and best[1]
+        left = {host: len(self.closed.get(host, ())) for host in item.hosts}
+        return self.first_closed(item, sorted(item.hosts, key=lambda host: -left[host]))
+
+    def first_closed(self, item, hosts):
+        """A chip of an untouched NPU, on the first of these hosts that has one for the item."""
+        for host in hosts:
+            for npu in self.closed.get(host, ()):
+                for slot in self.by_npu[host, npu]:
+                    if item.may_use(slot) and self.takes(item, slot):
+                        return slot
+        return None
 
     def take(self, item):
         """Take an item away from where it is."""

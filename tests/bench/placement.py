@@ -3,10 +3,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How long the placement of a large fleet takes, and how far it is from the fewest NPUs.
 
-    python3 tests/bench/placement.py [--services 1000] [--nodes 256] [--seeds 3] [--small 40]
+    python3 tests/bench/placement.py [--services 1000] [--nodes 256] [--seeds 3] [--random 300] [--small 40]
 
 Each workload is placed once for warmth and then timed. "bound" is the proven lower bound of the placement itself; the
-gap of each family of nodes is printed. With ortools installed (requirements-bench.txt), small instances are solved by
+gap of each family of nodes is printed. Random instances of many shapes follow, with the distribution of their gaps;
+one is allowed for each family of nodes. With ortools installed (requirements-bench.txt), small instances are solved by
 CP-SAT as well, which knows nothing of patterns: one variable for each slice and chip.
 """
 
@@ -122,6 +123,72 @@ def large(args):
         )
 
 
+def shape(rng):
+    """A random fleet, and wishes for it: ({host: Node}, services, number of families)."""
+    families = rng.sample(sorted(FAMILIES), rng.choice((1, 1, 1, 2, 3, 4)))
+    count = max(len(families), rng.choice((1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 64)))
+    npus = rng.choice((2, 4, 8, 8, 8, 16))
+    machines = {f"node{n}": families[n % len(families)] for n in range(count)}
+    hosts_of = {family: [host for host in machines if machines[host] == family] for family in families}
+    chance = {
+        "single": rng.choice((0, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 1.0)),
+        "whole": rng.choice((0, 0, 0, 0.1, 0.2)),
+        "named": rng.choice((0, 0, 0, 0.1, 0.3)),
+        "dynamic": rng.choice((0, 0, 0, 0.2)),
+        "share": rng.choice((0, 0, 0.3)),
+        "memory": rng.choice((0, 0, 0.5)),
+    }
+    hosts_each = rng.choice((2, 3, count))
+    templates = {}
+    for family in families:
+        found = template_set(*FAMILIES[family][:2]).templates
+        templates[family] = rng.sample(found, rng.randint(2, len(found)))
+    wishes = []
+    for n in range(min(260, max(2, int(count * npus * rng.choice((0.5, 1, 2)) * rng.uniform(0.3, 0.8))))):
+        family = rng.choice(families)
+        host = rng.choice(hosts_of[family])
+        wish = {"name": f"s{n}", "engine": "tei", "model": "/m", "port": 10000 + n, "hosts": [host]}
+        if rng.random() < chance["whole"]:
+            wish["npus"] = rng.choice((1, 1, 2))
+            if rng.random() < chance["share"]:
+                wish.update(npus=1, share={"aicore": rng.randint(1, 6), "memory_gb": rng.randint(2, 8)})
+        else:
+            template = rng.choice(templates[family])
+            pool, wish["vnpu"] = hosts_of[family], {"template": template.name}
+            if rng.random() < chance["memory"]:
+                pool, wish["vnpu"] = list(machines), {"memory_gb": template.memory_gb - rng.random()}
+            if rng.random() < chance["dynamic"]:
+                wish["vnpu"]["dynamic"] = True
+            if rng.random() >= chance["single"]:
+                wish["hosts"] = rng.sample(pool, min(len(pool), hosts_each))
+            elif rng.random() < chance["named"]:
+                wish["vnpu"]["npu_id"] = rng.randrange(npus)
+        wishes.append(wish)
+    return {host: node(FAMILIES[family], npus) for host, family in machines.items()}, wishes, len(families)
+
+
+def varied(args):
+    gaps, over, refused, cpus = {}, [], 0, []
+    for seed in range(args.first, args.first + args.random):
+        nodes, wishes, families = shape(random.Random(seed))
+        found, _took, cpu = timed(wishes, nodes)
+        cpus.append(cpu)
+        if found.problems:
+            refused += 1
+            continue
+        gap = found.npus_used - found.lower_bound
+        assert gap >= 0, f"seed {seed}: bound {found.lower_bound}, used {found.npus_used}"
+        gaps[gap] = gaps.get(gap, 0) + 1
+        if gap > families:
+            over.append((seed, gap, families))
+    print(
+        f"{args.random} random instances of up to 260 services and 64 nodes: gap: how many "
+        + ", ".join(f"{gap}: {count}" for gap, count in sorted(gaps.items()))
+        + f"; no room {refused}; more than 1 a family {len(over)} (seed, gap, families: {over}); "
+        f"CPU median {sorted(cpus)[len(cpus) // 2]:.2f} s, most {max(cpus):.2f} s"
+    )
+
+
 def exact(wishes, nodes, limit):
     """The fewest NPUs by CP-SAT: (NPUs or None when infeasible, proven, seconds)."""
     from ortools.sat.python import cp_model
@@ -220,10 +287,15 @@ def main():
     parser.add_argument("--services", type=int, default=1000)
     parser.add_argument("--nodes", type=int, default=256)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--random", type=int, default=300, help="how many random instances")
+    parser.add_argument("--first", type=int, default=0, help="seed of the first of them")
     parser.add_argument("--small", type=int, default=40)
     parser.add_argument("--limit", type=float, default=10, help="seconds for CP-SAT on one instance")
     args = parser.parse_args()
-    large(args)
+    if args.seeds:
+        large(args)
+    if args.random:
+        varied(args)
     if args.small:
         small(args)
 
