@@ -89,7 +89,7 @@ class Conversation:
     def ask(self, check: str, machine: Machine) -> None:
         if self.ended is not None:
             return
-        if check == "vnic" and machine.family_known(self.timeout) not in ("A3", None):
+        if check == "vnic" and machine.family_known(min(self.timeout, self.clock.left())) not in ("A3", None):
             return
         try:
             answer = self._within_time(getattr(self.tool, f"get_{check}"))
