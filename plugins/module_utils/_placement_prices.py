@@ -130,7 +130,7 @@ class _Place:
             offer.sort()
         if self.lines is not None:
             return self._ask_sets(offers)
-        by_sizes = self._ask_sizes(offers, self.own)
+        by_sizes = self._ask_sizes(offers, self.own, self.chips.chips)
         return max(by_sizes, self._ask_parts(offers), key=lambda found: found[0]) if self.parts else by_sizes
 
     def _ask_sets(self, offers):
@@ -142,7 +142,10 @@ class _Place:
         return pays, _taken(offers, counts)
 
     def _ask_parts(self, offers):
-        """Chips with own slices are filled up, one apart from the other; all other chips are asked by sizes."""
+        """Chips with own slices are filled up, one apart from the other; all other chips are asked by sizes.
+
+        Both by the chip: a chip of an NPU may have own slices, and the other chip of the NPU none.
+        """
         worth, saved, best = _worth(offers), {}, {(0,) * len(self.own): (0, ())}
 
         def save(free):
@@ -163,7 +166,7 @@ class _Place:
                     for left, rest in ways
                 )
         own = tuple(self.own)
-        pays, taken = self._ask_sizes(offers, [0] * len(own))
+        pays, taken = self._ask_sizes(offers, [0] * len(own), 1)
         pays, taken = pays + best[own][0], dict(taken)
         while any(own):
             counts, own = best[own][1]
@@ -171,11 +174,11 @@ class _Place:
                 taken[name] = taken.get(name, 0) + count
         return pays, taken
 
-    def _ask_sizes(self, offers, own):
-        """By the sizes only, the last slice in parts."""
-        return max((self._ask_size(size, offers, own) for size in self.chips.sizes), key=lambda found: found[0])
+    def _ask_sizes(self, offers, own, step):
+        """By the sizes only, the last slice in parts; so many chips (C(step)) are taken at once."""
+        return max((self._ask_size(size, offers, own, step) for size in self.chips.sizes), key=lambda found: found[0])
 
-    def _ask_size(self, size, offers, own):
+    def _ask_size(self, size, offers, own, step):
         own = sum(s * count for s, count in zip(size, own))
         ranked = sorted(
             (
@@ -185,11 +188,11 @@ class _Place:
                 if price
             )
         )
-        npu = UNIT * self.chips.chips
-        npus = max(-(-own // npu), int(self.single))
+        cost = UNIT * step // self.chips.chips
+        steps = max(-(-own // (UNIT * step)), int(self.single))
         best = None
         while True:
-            room, pays, taken = npus * npu - own, npus * UNIT, {}
+            room, pays, taken = steps * UNIT * step - own, steps * cost, {}
             for _ratio, price, name, count, needed in ranked:
                 if needed * count <= room:
                     room -= needed * count
@@ -204,9 +207,9 @@ class _Place:
             if self.single or len(taken) == len(ranked) and all(isinstance(t, int) for t in taken.values()):
                 return best
             if pays > best[0]:
-                # What an NPU more can hold is worth less and less.
+                # What one more can hold is worth less and less.
                 return best
-            npus += 1
+            steps += 1
 
 
 def _worth(offers):

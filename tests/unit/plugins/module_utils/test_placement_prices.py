@@ -138,3 +138,11 @@ def test_the_same_is_asked_the_same_way():
     )
     slots = slots_of({f"h{n}": (BIG, 4, 1) for n in range(3)})
     assert bound_of(items, slots) == bound_of(items, slots)
+
+
+@pytest.mark.parametrize("sets", [0, 1000])
+def test_the_second_chip_of_an_npu_in_use_costs_nothing_more(sets, monkeypatch):
+    monkeypatch.setattr(prices, "MAX_SETS", sets)
+    items = [Item("own", KINDS["half"], ["one"]), Item("free", KINDS["half"], ["one", "two"])]
+    slots = slots_of({"one": (SMALL, 2, 2), "two": (SMALL, 2, 2)})
+    assert bound_of(items, slots, 3) == 1 == fewest(items, slots)
