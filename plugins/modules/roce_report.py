@@ -42,6 +42,12 @@ options:
     description: Loss of packets up to this is none. A network that carries RDMA should not lose any.
     type: float
     default: 0
+  html:
+    description:
+      - File for the report as a page that needs no other file. It has what to repair, a matrix of who reaches whom, and
+        a table of all NPUs with their switch ports and transceivers.
+      - The same report gives the same page. Left out, it is not written.
+    type: path
   json:
     description: File for the report with all pairs. Left out, it is not written.
     type: path
@@ -79,6 +85,7 @@ EXAMPLES = r"""
     plan: "{{ planned.plan }}"
     pings: "{{ dict(ansible_play_hosts | zip(ansible_play_hosts | map('extract', hostvars, ['pinged', 'pings']))) }}"
     hosts: "{{ ansible_play_hosts_all }}"
+    html: network.html
     json: network.json
   delegate_to: localhost
   run_once: true
@@ -323,7 +330,7 @@ files:
   returned: always
   type: list
   elements: str
-  sample: [/root/network.json]
+  sample: [/root/network.html, /root/network.json]
 written:
   description: Those of them that were written, or would be.
   returned: always
@@ -335,6 +342,7 @@ import json
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils._network_page import render
 from ..module_utils._roce_fleet import pinged_by, report, summary
 from ..module_utils._roce_plan import PlanError, from_dict
 from ..module_utils._text_file import write_text
@@ -343,7 +351,7 @@ from ..module_utils._text_file import write_text
 SHOWN_PAIRS = 20000
 
 # Option that names a file: what goes into it, as text.
-FILES = {"json": lambda found: json.dumps(found, indent=1, sort_keys=True) + "\n"}
+FILES = {"html": render, "json": lambda found: json.dumps(found, indent=1, sort_keys=True) + "\n"}
 
 
 def main():
@@ -354,6 +362,7 @@ def main():
             "pings": {"type": "dict", "default": {}},
             "hosts": {"type": "list", "elements": "str", "default": []},
             "max_loss_pct": {"type": "float", "default": 0},
+            "html": {"type": "path"},
             "json": {"type": "path"},
             "strict": {"type": "bool", "default": False},
         },
