@@ -87,11 +87,15 @@ def calls(tmp_path, tool="hccn_tool") -> list:
 @pytest.mark.parametrize("profile", [name for name in WITH_ROCE if "950" not in name])
 def test_a_healthy_machine_has_no_problems(npusim, check, profile):
     truth = new(npusim, profile)
-    result = check()
+    chips = [(npu, chip) for npu in truth.npus for chip in npu.chips]
+    if profile not in ("atlas-800i-a2-64g", "atlas-300i-a2-64g"):
+        chips = chips[:4]  # each call costs CPU time; two machines are looked at as a whole
+        result = check(phy_ids=[chip.phy_id for _npu, chip in chips])
+    else:
+        result = check()
     assert "failed" not in result, result.get("msg")
     assert result["problems"] == []
     assert result["verdict"] == "pass"
-    chips = [(npu, chip) for npu in truth.npus for chip in npu.chips]
     assert len(result["npus"]) == len(chips)
     for found, (npu, chip) in zip(result["npus"], sorted(chips, key=lambda pair: pair[1].phy_id)):
         roce = chip.roce
