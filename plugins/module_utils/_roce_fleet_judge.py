@@ -19,13 +19,23 @@ from ._roce_fleet_pairs import DEAD, LOSS, NONE, OK, silent, too_long
 from ._roce_fleet_types import Finding, by_host, end_words, ends_words, plural, words
 
 # What a node says of an NPU and how far that goes to explain that nobody reaches it.
-HINTS = {"link": 3, "ip": 3, "vnic": 3, "netmask": 3, "duplicate": 3, "swapped": 3, "optical": 2, "gateway": 2}
+HINTS = {
+    "link": 3,
+    "ip": 3,
+    "vnic": 3,
+    "netmask": 3,
+    "duplicate": 3,
+    "swapped": 3,
+    "mtu": 2,
+    "optical": 2,
+    "gateway": 2,
+}
 # These follow from the same fault, so they need not be said beside it.
 _WEAK = {"net_health": 1, "netdetect": 1}
 # What the RoCE port says is no reason for a ping that went over HCCS.
 _HCCS_HINTS = {"vnic": 3, "duplicate": 3}
 # Findings of the comparison which a dead pair turns from a possible cause into the cause.
-PROVEN_BY_PINGS = ("netmask", "duplicate", "swapped")
+PROVEN_BY_PINGS = ("netmask", "duplicate", "swapped", "mtu")
 # From that share of its pairs on an NPU is the cause of them and not its peers.
 SHARE = 0.5
 NODE_LOSS_SHARE = 0.75

@@ -405,6 +405,15 @@ def test_packets_that_are_too_long():
     assert place(only(judged(nodes, edit=long))) == ("mtu", "fail", "node1", [4])
 
 
+@pytest.mark.parametrize("mode", ["rail", "full"])
+def test_an_npu_that_drops_large_packets_is_named_once_by_its_mtu(mode):
+    nodes = fleet(2)
+    nodes["node2"]["npus"][4]["mtu"] = 1280
+    problem = only(judged(nodes, mode, cut(("node2", 4))))
+    assert place(problem) == ("mtu", "fail", "node2", [4])
+    assert "MTU is 1280, but 1500" in problem["problem"] and "reach" in problem["problem"]
+
+
 def test_an_npu_without_address_is_judged_by_its_node():
     nodes = fleet(2)
     nodes["node1"]["npus"][6].update(ipaddr=None, causes=[cause("ip", "fail", "has no RoCE address")])
