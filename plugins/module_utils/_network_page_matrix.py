@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from html import escape
 
-from ._network_page_model import STATES, Group, marked, ms, said, short, worst
+from ._network_page_model import STATES, Group, marked, ms, said, worst
 from ._network_page_rails import rails, small
 from ._roce_fleet_types import plural, words
 
@@ -29,7 +29,7 @@ LINKS_SHOWN = 160
 # A cell as wide as that has room for its milliseconds.
 TOLD_MOST = 34
 # Cells of all groups together. Groups beyond that, those that are fine first, are told in a line.
-CELLS_MOST = 60000
+CELLS_MOST = 24000
 
 
 def matrices(fleet):
@@ -39,7 +39,7 @@ def matrices(fleet):
     for group in groups:
         if not group.pairs:
             continue
-        cells = 2 * len(group.pairs)
+        cells = len(group.hosts) ** 2 if kind(fleet, group) in ("nodes", "small") else 2 * len(group.pairs)
         if room < cells and group is not groups[0] and group.fine():
             untold.append(group)
             continue
@@ -164,15 +164,17 @@ def summed(fleet, ways):
 def node_matrix(fleet, group):
     """Every node against every node; a cell sums up their NPUs."""
     between = _between(group)
-    out = [f'<table class="m nodes" style="--n:{len(group.hosts)}"><thead><tr><td class=corner colspan=2>from ↓ to →']
+    letters = 2 + max(len(fleet.labels[host]) for host in group.hosts)
+    out = [f'<table class="m nodes" style="--n:{len(group.hosts)};--c:{letters}"><thead><tr>']
+    out.append("<td class=corner colspan=2>from ↓ to →")
     for host in group.hosts:
-        out.append(f'<th title="{escape(host)}"><span>{short(host)}{marked(fleet.verdict(host))}</span>')
+        out.append(f'<th title="{escape(host)}"><span>{fleet.labels[host]}{marked(fleet.verdict(host))}</span>')
     out.append("</thead><tbody>")
     for a in group.hosts:
         verdict = fleet.verdict(a)
         css = {"fail": "h x", "warn": "h w"}.get(verdict, "h")
         out.append(
-            f'<tr><th class="{css}" title="{escape(a)}">{short(a)}{marked(verdict)}<th class=s>{strip(fleet, a)}'
+            f'<tr><th class="{css}" title="{escape(a)}">{fleet.labels[a]}{marked(verdict)}<th class=s>{strip(fleet, a)}'
         )
         for b in group.hosts:
             if a == b:
@@ -221,7 +223,7 @@ def _all_fine(pairs):
 
 def _links(fleet, group, between, told):
     phy_ids = group.phy_ids()
-    name = max((len(short(a)) + len(short(b)) for a, b in between), default=0) + 4
+    name = max((len(fleet.labels[a]) + len(fleet.labels[b]) for a, b in between), default=0) + 4
     out = [f'<div class="links{" large" if told else ""}" style="--c:{name};--n:{len(phy_ids)}">']
     if told:
         out.append(f"<div class=r><b>phy id</b>{''.join(f'<i>{phy_id}</i>' for phy_id in phy_ids)}</div>")
@@ -229,10 +231,8 @@ def _links(fleet, group, between, told):
         bad = [phy_id for phy_id in phy_ids if not _all_fine(pairs.get(phy_id, ()))]
         cells = "".join(_link(fleet, a, b, phy_id, pairs.get(phy_id, ()), told) for phy_id in phy_ids)
         note = f"<em>{words(bad)}</em>" if bad else ""
-        css = "rx" if bad else "r"
-        out.append(
-            f'<div class={css}><b title="{escape(a)} – {escape(b)}">{short(a)} – {short(b)}</b>{cells}{note}</div>'
-        )
+        name = f'<b title="{escape(a)} – {escape(b)}">{fleet.labels[a]} – {fleet.labels[b]}</b>'
+        out.append(f"<div class={'rx' if bad else 'r'}>{name}{cells}{note}</div>")
     out.append("</div>")
     return "\n".join(out)
 
@@ -240,7 +240,7 @@ def _links(fleet, group, between, told):
 def _link(fleet, a, b, phy_id, pairs, told):
     """A cell; with an arrow when only one way fails."""
     if not pairs:
-        return "<i class=o></i>"
+        return "<i class=o>–</i>" if told else "<i class=o></i>"
     pair = max(pairs, key=lambda pair: pair["verdict"] != "pass")
     there, back = pair["there"], pair["back"]
     if pair["verdict"] == "pass":

@@ -10,6 +10,7 @@ An C(end) is a pair (host, phy id). A C(way) is one direction of a pair of ends.
 
 from __future__ import annotations
 
+import os
 from html import escape
 from typing import NamedTuple
 
@@ -29,7 +30,7 @@ RANK = tuple(STATES)
 # Shades of the round trip, as multiples of the median. What is slow only by chance stays pale.
 SHADES = "abcde"
 STEPS = (1.25, 1.6, 2.5, 5.0)
-MAX_TAIL = 14
+MAX_LABEL = 14
 # Problems that lose some packets only: such an NPU is marked as its pings are.
 LOSSES = ("loss", "path_loss", "node_loss")
 
@@ -74,8 +75,12 @@ class Fleet:
     def __init__(self, report):
         self.report = report
         self.rows = {row["host"]: row for row in report["hosts"]}
-        self.absent = {p["host"] for p in report["problems"] if p["check"] == "absent"} - set(self.rows)
+        self.absent = {problem["host"] for problem in report["problems"] if problem["check"] == "absent"}
+        # A plan may name nodes of which there is no result, too.
+        self.absent |= {pair[end] for pair in report["pairs"] for end in ("host", "peer")}
+        self.absent -= set(self.rows)
         self.hosts = sorted({*self.rows, *self.absent}, key=natural)
+        self.labels = labels(self.hosts)
         self.number = {host: number for number, host in enumerate(self.hosts)}
         self.npus = {(row["host"], row["phy_id"]): row for row in report["npus"]}
         self.of_host = {host: [] for host in self.hosts}
@@ -94,13 +99,15 @@ class Fleet:
         for host in self.hosts:
             if host in self.rows and self.rows[host]["group"] is not None:
                 hosts.setdefault(self.rows[host]["group"], []).append(host)
-        # Nobody knows with whom an absent node serves, unless there is one group only.
+        # Nobody knows with whom an absent node serves, unless there is one group only or it was in the plan.
         if len(hosts) == 1 and self.absent:
             number = next(iter(hosts))
             hosts[number] = [host for host in self.hosts if host in self.absent or host in hosts[number]]
         pairs = {number: [] for number in hosts}
         for pair in self.report["pairs"]:
-            pairs[self.rows[pair["host"]]["group"]].append(pair)
+            known = self.rows.get(pair["host"]) or self.rows.get(pair["peer"])
+            if known:
+                pairs[known["group"]].append(pair)
         return [
             Group(hosts[number], {host: self.of_host[host] for host in hosts[number]}, pairs[number])
             for number in sorted(hosts)
@@ -116,6 +123,11 @@ class Fleet:
         if row["verdict"] == "fail" and all(p["check"] in LOSSES for p in failures if p["severity"] == "fail"):
             return STATES["loss"]
         return VERDICTS[row["verdict"]]
+
+    def why_not_pinged(self, end):
+        """Words, or None for an NPU that was to be tried with a peer."""
+        row = self.npus[end]
+        return row["not_pinged"] or (None if row["peers"] else "not pinged")
 
     def anchor(self, end):
         """Id of an NPU's row in the table: no letter of it comes from a node."""
@@ -151,9 +163,22 @@ def ms(value):
     return f"{value:.3f}" if value < 1 else f"{value:.2f}" if value < 10 else f"{value:.0f}"
 
 
-def short(name, most=MAX_TAIL):
-    """The end of a long name, where nodes differ; escaped."""
-    return escape(name if len(name) <= most else "…" + name[1 - most :])
+def labels(hosts):
+    """{host: what tells it from the others}: without the domain that all share, and long names without their beginning.
+
+    Escaped, for where there is little room; the whole name belongs beside it.
+    """
+    tails = [host[host.find(".") :] if "." in host else "" for host in hosts]
+    tail = len(tails[0]) if len(hosts) > 1 and len(set(tails)) == 1 else 0
+    names = {host: host[: len(host) - tail] for host in hosts}
+    head = 0
+    if len(hosts) > 1 and max(map(len, names.values())) > MAX_LABEL:
+        # Up to the last word that all share, so that node12 does not become 2.
+        head = max(os.path.commonprefix(list(names.values())).rfind(mark) + 1 for mark in "-_.")
+    found = {host: ("…" if head else "") + name[head:] for host, name in names.items()}
+    return {
+        host: escape(name if len(name) <= MAX_LABEL else "…" + name[1 - MAX_LABEL :]) for host, name in found.items()
+    }
 
 
 def said(way):

@@ -11,27 +11,26 @@ from __future__ import annotations
 import math
 from html import escape
 
-from ._network_page_model import LOSSES, VERDICTS, marked, ms
+from ._network_page_model import LOSSES, STATES, VERDICTS, marked, ms
 from ._roce_fleet_types import plural
 
 # Nodes that have one table together; with more, only those with a fault are open, and of these not all.
 TOGETHER_MOST = 8
 UNFOLDED_MOST = 40
-# Nodes whose boxes have room for phy ids, and letters of a node's name on the map.
+# Nodes whose boxes have room for phy ids.
 NUMBERED_MOST = 64
-LETTERS_MOST = 24
 # In which column of the table a problem is seen. What is in none is seen in the verdict alone.
 COLUMN_OF = {
     **dict.fromkeys(("ip", "netmask", "duplicate", "hccn_conf", "gateway", "vnic"), "address"),
     **dict.fromkeys(("link", "link_stat"), "link"),
     **dict.fromkeys(("net_health", "netdetect"), "health"),
     **dict.fromkeys(("lldp", "swapped"), "port"),
-    **dict.fromkeys(("optical", "stat"), "received"),
+    "stat": "received",
     **dict.fromkeys(("isolated", "partial", "path", "node_isolated", "split", "no_result", "ping", *LOSSES), "pings"),
 }
 HEADS = (
     ("NPU", "phy id, and the NPU and chip of npu-smi where they are other numbers"),
-    ("State", ""),
+    ("State", "with the numbers of the problems above"),
     ("Address", "RoCE address and the length of its netmask"),
     ("Link", ""),
     ("Speed", "Gb/s"),
@@ -44,7 +43,6 @@ HEADS = (
     ("°C", "temperature of the transceiver"),
     ("Peers", "with how many of its peers all packets came through"),
     ("ms", "average round trip"),
-    ("Problems", "numbers of the list above"),
 )
 _NOTHING = "–"
 
@@ -53,12 +51,12 @@ def fleet_map(fleet):
     """Every node with a box for each NPU; what is not fine has a mark."""
     many = len(fleet.hosts) > NUMBERED_MOST
     # All nodes are as wide as the one with the longest name and the most NPUs, so that they stand in columns.
-    letters = min(max((len(host) for host in fleet.hosts), default=0) + 2, LETTERS_MOST)
+    letters = max((len(label) + label.startswith("…") for label in fleet.labels.values()), default=0) + 2
     boxes = max((len(phy_ids) for phy_ids in fleet.of_host.values()), default=0)
     out = [f'<div class="map{" many" if many else ""}" style="--c:{letters};--n:{max(boxes, 4)}">']
     for host in fleet.hosts:
         verdict = fleet.verdict(host)
-        name = f'<b title="{escape(host)}">{escape(host)}{marked(verdict)}</b>'
+        name = f'<b title="{escape(host)}">{fleet.labels[host]}{marked(verdict)}</b>'
         shown = "".join(_box(fleet, (host, phy_id), many) for phy_id in fleet.of_host[host])
         if not shown:
             shown = "<em>no result</em>" if host in fleet.absent else "<em>no NPUs</em>"
@@ -71,7 +69,8 @@ def _box(fleet, end, many):
     row = fleet.npus[end]
     css, mark, word = fleet.mark(end)
     if row["verdict"] == "pass":
-        css, mark, word = ("u", "", f"not pinged: {row['not_pinged']}") if row["not_pinged"] else ("a", "", "")
+        why = fleet.why_not_pinged(end)
+        css, mark, word = ("u", "", why) if why else ("a", "", "")
     tip = f' title="{escape(end[0])} phy id {end[1]}: {escape(word)}{_numbers(row)}"' if word else ""
     return f"<a class={css} href=#{fleet.anchor(end)}{tip}>{'' if many else end[1]}{mark}</a>"
 
@@ -124,26 +123,18 @@ def _host_words(fleet, host):
 
 def _row(fleet, end):
     npu = fleet.npus[end]
-    problems = fleet.report["problems"]
-    bad = {}
-    for number in npu["problems"]:
-        check, severity = problems[number]["check"], problems[number]["severity"]
-        column = COLUMN_OF.get(check, check)
-        if bad.get(column) != "fail":
-            bad[column] = severity
-    if npu["link"] not in (None, "UP"):
-        bad.setdefault("link", "fail")
-    received, low = _light(npu["optical"], "rx")
+    bad = _marked_columns(fleet, npu)
+    received, low_received = _light(npu["optical"], "rx")
     sent, low_sent = _light(npu["optical"], "tx")
-    if low:
-        bad.setdefault("received", "warn")
-    if low_sent:
-        bad.setdefault("sent", "warn")
+    dark = [column for column, low in (("received", low_received), ("sent", low_sent)) if low]
+    if dark or "optical" in bad:
+        seen = bad.pop("optical", VERDICTS["warn"])
+        bad.update(dict.fromkeys(dark or ["received"], seen))
     css, mark, word = fleet.mark(end)
     optical = npu["optical"] or {}
     cells = [
         ("", f"<b>{end[1]}</b>{_chip(npu) if end[0] in fleet.dies else ''}"),
-        ("", f"<mark class={css}>{mark}</mark> {word}"),
+        ("", f"<mark class={css}>{mark}</mark> {word}{_links(npu)}"),
         ("address", _address(npu, fleet.report.get("ping_tool"))),
         ("link", _text(npu["link"])),
         ("speed", _NOTHING if npu["speed_mbps"] is None else f"{npu['speed_mbps'] / 1000:g}"),
@@ -154,18 +145,32 @@ def _row(fleet, end):
         ("received", received),
         ("sent", sent),
         ("", _NOTHING if optical.get("temperature_c") is None else f"{optical['temperature_c']:.0f}"),
-        ("pings", _pings(npu)),
+        ("pings", _pings(npu, fleet.why_not_pinged(end))),
         ("", _NOTHING if npu["avg_ms"] is None else ms(npu["avg_ms"])),
-        ("", " ".join(f"<a href=#p{number + 1}>{number + 1}</a>" for number in npu["problems"])),
     ]
     out = [f"<tr id={fleet.anchor(end)}{'' if npu['verdict'] == 'pass' else ' class=' + css}>"]
     for column, text in cells:
-        verdict = bad.get(column) if column else None
-        if verdict:
-            out.append(f"<td class={VERDICTS[verdict][0]}><u>{VERDICTS[verdict][1]}</u> {text}")
+        if column in bad:
+            css, mark, _word = bad[column]
+            out.append(f"<td class={css}><u>{mark}</u> {text}")
         else:
             out.append(f"<td>{text}")
     return "".join(out)
+
+
+def _marked_columns(fleet, npu):
+    """{column: (class, mark, word)} of the columns in which its problems are seen; a failure goes before a warning."""
+    bad = {}
+    for number in sorted(npu["problems"], reverse=True):
+        check, severity = fleet.report["problems"][number]["check"], fleet.report["problems"][number]["severity"]
+        bad[COLUMN_OF.get(check, check)] = STATES["loss"] if check in LOSSES else VERDICTS[severity]
+    if npu["link"] not in (None, "UP"):
+        bad["link"] = VERDICTS["fail"]
+    return bad
+
+
+def _links(npu):
+    return "".join(f" <a href=#p{number + 1}>{number + 1}</a>" for number in npu["problems"])
 
 
 def _text(value):
@@ -199,9 +204,9 @@ def _port(npu):
     return f"{escape(port)}<small> {escape(switch)}</small>" if switch else escape(port)
 
 
-def _pings(npu):
-    if npu["not_pinged"]:
-        return f"<small>{escape(npu['not_pinged'])}</small>"
+def _pings(npu, why_not):
+    if why_not:
+        return f"<small>{escape(why_not)}</small>"
     told = [f"{npu['peers_fine']}/{npu['peers']}"]
     told += [f"{npu['peers_lossy']} lossy"] if npu["peers_lossy"] else []
     told += [f"{npu['peers_unknown']} unknown"] if npu["peers_unknown"] else []

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 # a-e: fine, the slower the stronger. x: failed. p: some failed. l: loss. m: too long. w: warning. u: unknown. o: none.
 STYLE = """
-:root { color-scheme: light dark; --panel: #f4f6f8; --a: #dcefe8; --b: #b4ddcf; --c: #7fc3ae; --d: #3f9681;
+:root { color-scheme: light dark; --panel: #f4f6f8; --a: #d3ecdf; --b: #a9dbc8; --c: #7fc3ae; --d: #3f9681;
   --e: #1a5d50; --on-d: #fff; --x: #cf2a1c; --on-x: #fff; --p: #fbd3cd; --on-p: #8f1409; --l: #f5b335; --on-l: #2a1c00;
   --m: #c79be0; --w: #f9dc8c; --on-w: #3b2a00; --u1: #e4e8ed; --u2: #c3cad3; --bar: #8fc9b8; --link: #0b57a4; }
 @media (prefers-color-scheme: dark) { :root { --bg: #12161b; --ink: #e4e9ef; --soft: #a6b0bc; --line: #414b57;
@@ -44,20 +44,20 @@ ol.problems p { margin: .25rem 0 0; max-width: 110ch; }
 ol.problems p.do::before { content: "→ "; font-weight: bold; }
 li:target, tr:target td { outline: 2px solid var(--link); outline-offset: -2px; }
 .map { display: grid; gap: .35rem .6rem;
-  grid-template-columns: repeat(auto-fill, calc(var(--c) * .5rem + var(--n) * (1.6rem + 2px) + 1.3rem)); }
+  grid-template-columns: repeat(auto-fill, calc(var(--c) * .46rem + var(--n) * (1.5rem + 2px) + 1.2rem)); }
 .map .n { display: flex; align-items: center; gap: .4rem; padding: .2rem .3rem .2rem .5rem; border-radius: 5px;
   background: var(--panel); }
 .map .n.x { outline: 2px solid var(--x); } .map .n.w { outline: 2px solid var(--l); }
-.map b { font-size: .8rem; flex: 0 0 calc(var(--c) * .5rem); overflow: hidden; text-overflow: ellipsis; white-space:
+.map b { font-size: .8rem; flex: 0 0 calc(var(--c) * .46rem); overflow: hidden; text-overflow: ellipsis; white-space:
   nowrap; }
 .map span { display: flex; gap: 2px; } .map em { font-size: .8rem; color: var(--soft); }
-.map a { width: 1.6rem; text-align: center; font-size: .75rem; line-height: 1.35rem;
+.map a { width: 1.5rem; text-align: center; font-size: .75rem; line-height: 1.35rem;
   border-radius: 3px; color: var(--ink); background: var(--a); }
 .map.many { gap: .2rem .3rem;
-  grid-template-columns: repeat(auto-fill, calc(var(--c) * .38rem + var(--n) * (.6rem + 1px) + .5rem)); }
+  grid-template-columns: repeat(auto-fill, calc(var(--c) * .42rem + var(--n) * (.55rem + 1px) + .5rem)); }
 .map.many .n { padding: .05rem .15rem; gap: .1rem; }
-.map.many b { font-size: .7rem; flex-basis: calc(var(--c) * .38rem); }
-.map.many a { width: .6rem; height: .9rem; line-height: .9rem; border-radius: 1px; }
+.map.many b { font-size: .7rem; flex-basis: calc(var(--c) * .42rem); }
+.map.many a { width: .55rem; height: .9rem; line-height: .9rem; border-radius: 1px; }
 .map.many span { gap: 1px; }
 .a { background: var(--a); fill: var(--a); stroke: var(--a); } .b { background: var(--b); stroke: var(--b); }
 .c { background: var(--c); stroke: var(--c); }
@@ -92,20 +92,24 @@ table.m th[rowspan] span { display: block; overflow: hidden; text-overflow: elli
 table.m.nodes { max-width: calc(20rem + var(--n) * 1.5rem); min-width: calc(12rem + var(--n) * .8rem); }
 table.m.nodes td, table.m.nodes tbody th { height: 1.05rem; font-size: .7rem; line-height: 1; }
 table.m.nodes td.corner { width: 15rem; vertical-align: bottom; }
-table.m.nodes thead th { height: 7.5rem; vertical-align: bottom; }
-table.m.nodes thead th span { writing-mode: vertical-rl; transform: rotate(180deg); max-height: 7.3rem;
+table.m.nodes thead th { height: calc(var(--c) * .45rem + .4rem); vertical-align: bottom; }
+table.m.nodes thead th span { writing-mode: vertical-rl; transform: rotate(180deg);
   line-height: 1rem; white-space: nowrap; }
 table.m.nodes th.h { text-align: right; padding-right: .4rem; white-space: nowrap; font-weight: normal; width: 6.5rem; }
 table.m.nodes th.h.x, table.m.nodes th.h.w { font-weight: bold; }
 table.m.nodes th.s { text-align: left; width: 8.5rem; white-space: nowrap; line-height: 1; }
 th.s i { display: inline-block; min-width: .6rem; height: .8rem; line-height: .8rem; margin-right: 1px;
-  font-style: normal; font-size: .65rem; text-align: center; background: var(--a); vertical-align: middle; }
+  font-style: normal; font-size: .65rem; text-align: center; background: var(--a); vertical-align: top; margin-top:
+  .12rem; }
 th.s i.x { background: var(--x); color: var(--on-x); } th.s i.l { background: var(--l); color: var(--on-l); }
 th.s i.w { background: var(--w); color: var(--on-w); } th.s i:not(:empty) { font-weight: bold; }
-.rails { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(17rem, 100%), 1fr)); gap: 1rem; }
+.rails { display: grid; grid-template-columns: repeat(auto-fill, minmax(max(8rem, min(24%, var(--n) * .5rem)), 1fr));
+  gap: 1rem; }
 figure { margin: 0; } figure svg { display: block; width: 100%; height: auto; }
 figure.whole { max-width: 60rem; } figcaption { font-size: .85rem; color: var(--soft); margin-top: .2rem; }
-svg path { fill: none; stroke-width: .9; } svg path.k { stroke: #fff; stroke-width: .14; }
+svg circle { fill: none; stroke: var(--ink); stroke-width: .5; } svg path { fill: none; stroke-width: .9; }
+svg text { fill: var(--ink); }
+svg path.k { stroke: #fff; stroke-width: .14; }
 svg path.k.l, svg path.k.u { stroke: #000; } svg path.self { stroke: var(--line); stroke-width: .2; }
 svg path.u { stroke: var(--u2); }
 rect.x { fill: var(--x); } path.x { stroke: var(--x); } rect.l { fill: var(--l); } path.l { stroke: var(--l); }
@@ -137,7 +141,7 @@ td s::after { content: ""; position: absolute; left: calc(var(--v) - 2px); top: 
 #tip { position: absolute; z-index: 2; max-width: 34rem; padding: .3rem .6rem; border-radius: 4px; pointer-events: none;
   background: var(--ink); color: var(--bg); font-size: .85rem; }
 table.m .on { outline: 2px solid var(--ink); outline-offset: -2px; }
-@media print { details:not([open]) > * { display: block; }
+@media print {
 .map, .legend, mark, td, i, s { print-color-adjust: exact; } }
 """
 
