@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import pathlib
 import sys
 import time
 
-from lab import cluster, engine, faults, images, plan
-from lab.common import STATE_DIR, LabError, exclusive, plural, say
+from lab import cluster, engine, faults, images, packages, plan
+from lab.common import ROOT, STATE_DIR, LabError, exclusive, plural, say
 
 PROFILE_HELP = f"server model of the nodes (default: that of the lab as it is, else {plan.DEFAULT_PROFILE})"
 
@@ -31,11 +32,14 @@ def parser() -> argparse.ArgumentParser:
     sub = command("up", _up, "create the lab, or make it what is asked for")
     sub.add_argument("--nodes", type=int, help="number of nodes (default: those it has, else 2)")
     sub.add_argument("--profile", help=PROFILE_HELP)
+    sub.add_argument("--bare", action=argparse.BooleanOptionalAction, help="hardware without a driver, as delivered")
     sub = command("down", _down, "remove the lab, and the engine if it was started from here and is not used")
     sub.add_argument("--all", action="store_true", help="every lab of this checkout")
     sub.add_argument("--keep-engine", action="store_true", help="leave the engine running")
     command("status", _status, "show engine, labs and nodes", lab=False)
     command("images", _images, "build the lab's images and fill its registry", lab=False)
+    sub = command("packages", _packages, "make the emulated vendor packages", lab=False)
+    sub.add_argument("--dir", help=f"where (default: {packages.DEFAULT_DIR.relative_to(ROOT)})")
     sub = command("engine", _engine, "the Docker engine of this machine", lab=False)
     sub.add_argument("what", choices=("ensure", "stop"))
     for name, action, text in (
@@ -95,8 +99,9 @@ def _up(options: argparse.Namespace) -> int:
     with exclusive():
         engine.ensure()
         cluster.check_foreign(options.lab)
-        lab = cluster.up(options.lab, options.nodes, profile, images.ensure())
-    say(f"lab {lab.name}: {plural(len(lab.nodes), 'node')} {lab.profile} up ({time.monotonic() - start:.1f} s)")
+        lab = cluster.up(options.lab, options.nodes, profile, images.ensure(), options.bare)
+    what = lab.profile + (" (bare)" if lab.bare else "")
+    say(f"lab {lab.name}: {plural(len(lab.nodes), 'node')} {what} up ({time.monotonic() - start:.1f} s)")
     for node in lab.nodes:
         say(f"    {node.name:8} {node.mgmt_ip:14} RoCE {node.roce_ip}")
     return 0
@@ -139,6 +144,13 @@ def _images(_options: argparse.Namespace) -> int:
     with exclusive():
         engine.ensure()
         images.show(images.ensure())
+    return 0
+
+
+def _packages(options: argparse.Namespace) -> int:
+    directory = pathlib.Path(options.dir).absolute() if options.dir else packages.DEFAULT_DIR
+    made = list(packages.build(directory))
+    say(f"{plural(len(made), 'package')} in {directory}, {sum(written for _name, written in made)} written")
     return 0
 
 

@@ -78,7 +78,7 @@ def _remove_objects(name: str, root: Path | str = ROOT) -> None:
         docker("volume", "rm", "-f", volume)
 
 
-def wanted_lab(name: str, nodes: int | None, profile: str | None) -> Lab:
+def wanted_lab(name: str, nodes: int | None, profile: str | None, bare: bool | None = None) -> Lab:
     """The lab asked for: nodes and profile default to those it has, then to 2 and an Atlas 800I A2.
 
     While its networks exist it keeps their addresses; without them free ones are chosen.
@@ -86,8 +86,9 @@ def wanted_lab(name: str, nodes: int | None, profile: str | None) -> Lab:
     old = plan.load(name)
     count = plan.check_nodes(nodes or (len(old.nodes) if old else 2))
     profile = profile or (old.profile if old else plan.DEFAULT_PROFILE)
+    bare = bare if bare is not None else bool(old and old.bare)
     if old and objects("network", name):
-        return dataclasses.replace(old, profile=profile).with_nodes(count)
+        return dataclasses.replace(old, profile=profile, bare=bare).with_nodes(count)
     networks = inspect("network", *docker("network", "ls", "-q").stdout.split())
     ours = {f"npuops-{name}-mgmt", f"npuops-{name}-roce"}
     taken = [
@@ -100,12 +101,12 @@ def wanted_lab(name: str, nodes: int | None, profile: str | None) -> Lab:
     left = [pool["Subnet"] for kind in ours & set(networks) for pool in networks[kind]["IPAM"]["Config"] or []]
     taken += [route for route in host.routed_networks() if route not in left]
     mgmt, roce = plan.choose_subnets(taken)
-    return Lab(name, profile, mgmt, roce).with_nodes(count)
+    return Lab(name, profile, mgmt, roce, bare=bare).with_nodes(count)
 
 
-def up(name: str, nodes: int | None, profile: str | None, image_ids: dict[str, str]) -> Lab:
+def up(name: str, nodes: int | None, profile: str | None, image_ids: dict[str, str], bare: bool | None = None) -> Lab:
     """Make the lab exist as asked for; nodes whose making has changed are made anew, others stay untouched."""
-    lab = wanted_lab(name, nodes, profile)
+    lab = wanted_lab(name, nodes, profile, bare)
     plan.save(lab)
     _ensure_key(lab)
     networks = _ensure_networks(lab)

@@ -43,6 +43,7 @@ class Lab:
     mgmt: str
     roce: str
     nodes: tuple[Node, ...] = ()
+    bare: bool = False  # nodes have hardware and no driver
 
     @property
     def folder(self) -> Path:
@@ -168,6 +169,7 @@ def node_arguments(lab: Lab, node: Node, image: str, cgroup_version: int) -> lis
         "--volume", f"{lab.volume(node)}:/var/lib/docker",
         "--env", "container=docker", "--env", f"NPUSIM_PROFILE={lab.profile}",
         "--env", f"NPUSIM_NODE={node.number}", "--env", f"NPUSIM_ROCE={lab.roce}",
+        *(["--env", "NPUSIM_BARE=1"] if lab.bare else []),
         image,
     ]  # fmt: skip
 

@@ -19,7 +19,7 @@ from npusim.model import Machine
 # What `npusim set` may change: name -> type.
 MACHINE_KEYS: dict[str, type] = {
     "tool_version": str, "driver_version": str, "firmware_version": str, "install_complete": bool, "virtual": bool,
-    "query_s": float, "ping_s": float,
+    "query_s": float, "ping_s": float, "hot_reset": str,
 }  # fmt: skip
 CHIP_KEYS: dict[str, type] = {
     "name": str, "bus_id": str, "health": str, "power_w": float, "temp_c": int, "aicore_pct": int, "leak_mb": int,
@@ -61,6 +61,9 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("boot", help="make device nodes, addresses and files; NPUSIM_PROFILE, _NODE, _ROCE")
     command.set_defaults(run=_boot)
 
+    command = commands.add_parser("stop", help="what an orderly end of a node leaves on its disk")
+    command.set_defaults(run=_stop)
+
     command = commands.add_parser("new", help="write the state of a profile and nothing else (light hosts)")
     command.add_argument("profile")
     command.add_argument("--node", type=int, default=1)
@@ -72,7 +75,13 @@ def _parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("install", help="lay package, tools and boot unit into an image root")
     command.add_argument("--root", required=True, metavar="DIR")
+    command.add_argument("--hardware", action="store_true", help="without the driver: a bare machine")
     command.set_defaults(run=_install)
+
+    command = commands.add_parser("stack", help="what the emulated vendor packages have done to driver and chips")
+    command.add_argument("what", choices=("place", "release", "hot-reset", "occupied", "chips", "step"))
+    command.add_argument("values", nargs="*", help="place PATH VERSION, release PATH, step PERCENT PATH")
+    command.set_defaults(run=_stack)
 
     command = commands.add_parser("profiles", help="list the machines that can be emulated")
     command.set_defaults(run=_profiles)
@@ -137,6 +146,13 @@ def _boot(options: argparse.Namespace) -> int:
     return boot.main()
 
 
+def _stop(options: argparse.Namespace) -> int:
+    from npusim import small_disk
+
+    small_disk.settle()
+    return 0
+
+
 def _new(options: argparse.Namespace) -> int:
     from npusim import profiles, wire
 
@@ -168,7 +184,25 @@ def _power_on(options: argparse.Namespace) -> int:
 def _install(options: argparse.Namespace) -> int:
     from npusim import install
 
-    install.install(options.root)
+    (install.hardware if options.hardware else install.install)(options.root)
+    return 0
+
+
+def _stack(options: argparse.Namespace) -> int:
+    from npusim import stack
+
+    if options.what == "place":
+        stack.place(*options.values)
+    elif options.what == "release":
+        stack.release(*options.values)
+    elif options.what == "step":
+        stack.step(int(options.values[0]), options.values[1])
+    elif options.what == "hot-reset":
+        print(stack.hot_reset())
+    elif options.what == "chips":
+        print(sum(len(npu.chips) for npu in state.load().present()))
+    else:
+        return 0 if stack.occupied() else 1
     return 0
 
 

@@ -17,7 +17,7 @@ import sys
 import time
 from typing import Mapping
 
-from . import fabric, gate, profiles, state, vnpu, wire
+from . import fabric, gate, pci, profiles, small_disk, stack, state, vnpu, wire
 from .model import Machine
 
 DRIVER = "/usr/local/Ascend/driver"
@@ -35,16 +35,31 @@ class BootError(Exception):
 def boot(environ: Mapping[str, str] = os.environ) -> Machine:
     """Create the state if there is none, then everything that depends on it. Needs root."""
     machine = ensure_state(environ)
-    write_files(machine)
+    stack.hang_while_told()
+    if stack.first_start(environ) and not environ.get("NPUSIM_BARE"):
+        write_files(machine)
+    pci.show(machine)
+    if stack.installed() is None:
+        return machine
     fresh = not gate.driver_loaded()  # /dev is new after every start of a node
-    make_devices(machine)
-    machine = recover_vnpus(fresh)
     if environ.get("NPUSIM_ROCE"):
         wait_for_interface(wire.ROCE_INTERFACE)
+    machine = load_driver(fresh)
+    compileall.compile_dir(os.path.dirname(os.path.abspath(__file__)), quiet=1)
+    return machine
+
+
+def load_driver(fresh: bool) -> Machine:
+    """The installed driver takes the hardware: devices, vNPUs, addresses, what containers see of the state."""
+    if fresh:
+        with state.changing() as machine:
+            stack.take_versions(machine)
+    make_devices(state.load())
+    machine = recover_vnpus(fresh)
+    if wire.addresses(wire.ROCE_INTERFACE):
         wire.add_addresses(machine)
         fabric.apply(machine)
     mount_state()
-    compileall.compile_dir(os.path.dirname(os.path.abspath(__file__)), quiet=1)
     return machine
 
 
@@ -67,6 +82,10 @@ def ensure_state(environ: Mapping[str, str]) -> Machine:
                 chip.roce.link_records = [(now, "UP")]
     if environ.get("NPUSIM_ROCE"):
         wire.assign(machine, environ["NPUSIM_ROCE"])
+    if environ.get("NPUSIM_BARE"):
+        machine.firmware_version = stack.FACTORY_FIRMWARE
+        for _chip, roce in wire.ports(machine):
+            roce.address = roce.netmask = roce.gateway = roce.netdetect = None
     state.save(machine)
     return machine
 
@@ -172,9 +191,9 @@ def wait_for_interface(name: str, timeout: float = INTERFACE_WAIT) -> None:
 
 def mount_state(target: str | None = None) -> None:
     """Show the state, read-only, inside the driver directory that serving containers mount."""
-    target = target or state.MOUNTED_DIR
+    target = target or os.path.join(stack.ascend_path(), "driver", "lib64", os.path.basename(state.MOUNTED_DIR))
     os.makedirs(target, exist_ok=True)
-    if os.path.ismount(target):
+    if small_disk.mounted(target):
         return
     _run(["mount", "--bind", state.DEFAULT_DIR, target])
     _run(["mount", "-o", "remount,bind,ro", target])
@@ -198,7 +217,7 @@ def _run(argv: list[str]) -> None:
 def main() -> int:
     try:
         machine = boot()
-    except (BootError, wire.WireError, ValueError, OSError) as exc:
+    except (BootError, wire.WireError, ValueError, OSError, subprocess.CalledProcessError) as exc:
         print(f"npusim boot: {exc}", file=sys.stderr)
         return 1
     chips = sum(len(npu.chips) for npu in machine.present())

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 
-from . import fabric, faults_roce, power, state, vnpu, vnpu_cfg, vnpu_types, wire
+from . import fabric, faults_roce, faults_stack, gate, power, state, vnpu, vnpu_cfg, vnpu_types, wire
 from .boot import make_devices, write_driver_version
 from .faults_roce import FaultError, set_link
 from .model import HEALTH, Chip, Machine, Npu, Roce, Vnpu
@@ -26,6 +26,7 @@ KINDS = {
     "busy": "--tool refuses the next --times calls; hccn_tool --phy: those for that chip's port",
     "hang": "hccn_tool waits --seconds for a chip (--phy) on every call; from 300 on it gives up then",
     "slow": "--tool takes --seconds longer",
+    **faults_stack.KINDS,
     "vnpu-create": "the kernel refuses to cut a chip (--phy) the next --times times, 0 = always",
     "vnpu-destroy": "the kernel refuses to give a slice of a chip (--phy) back, --times as above",
     "vnpu-late": "the device node of a new vNPU appears --seconds later",
@@ -81,6 +82,8 @@ def add(
                 machine.slow[tool] = seconds
         elif kind == "hang":
             port_of(machine, phy).hang_s = seconds
+        elif kind in faults_stack.KINDS:
+            faults_stack.add(machine, kind, value)
         elif kind in KINDS:
             _add_vnpu(machine, kind, phy, times, seconds, vnpu_id, template)
         else:
@@ -161,6 +164,7 @@ def clear(
         _readdress(machine, before)
         if phy is None and npu is None and tool is None:
             _heal_machine(machine, kind)
+            faults_stack.heal(machine, kind)
         if phy is None and npu is None:
             for name, table in (("busy", machine.busy), ("slow", machine.slow)):
                 if kind in (None, name):
@@ -185,7 +189,7 @@ def faults(machine: Machine) -> list[str]:
                 if left:
                     lines.append(f"vnpu-{name} --phy {chip.phy_id} --times {max(left, 0)}")
             lines += [f"vnpu-held --vnpu {found.vnpu_id}" for found in chip.vnpus if found.held]
-    lines += faults_roce.faults(machine)
+    lines += faults_roce.faults(machine) + faults_stack.faults(machine)
     if machine.vnpu_node_delay:
         lines.append(f"vnpu-late --seconds {machine.vnpu_node_delay:g}")
     lines += ["vm-mode"] if machine.vnpu_mode != "docker" else []
@@ -203,7 +207,7 @@ def apply(driver: bool = False) -> None:
         return
     with state.changing() as machine:
         vnpu.sync_nodes(machine)
-    if state.standalone():
+    if state.standalone() or not gate.driver_loaded():
         return
     make_devices(machine)
     fabric.apply(machine)

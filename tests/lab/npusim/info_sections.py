@@ -194,7 +194,7 @@ def _board(machine: Machine, npu: Npu) -> Rows:
     rows += [
         ("Software Version", machine.driver_version),
         ("Firmware Version", machine.firmware_version),
-        ("Compatibility", "OK"),
+        ("Compatibility", "OK" if machine.compatible else "NOK"),
         ("Board ID", "0x02"),
     ]
     if machine.family in ("910_93", "950"):

@@ -158,6 +158,10 @@ class Machine:
     node: int = 1
     firmware_version: str = ""
     install_complete: bool = True  # Driver_Install_Status=complete in /etc/ascend_install.info
+    compatible: bool = True  # the driver that runs accepts the firmware that runs
+    hot_reset: str = "reboot"  # what a driver's installer achieves at once: reboot (nothing) | works | ko-abort
+    install_stop: str = ""  # killed | disk-full | power-cut, at which percentage of the next installation: killed@50
+    reboot_hangs: bool = False  # the next start never gets as far as SSH
     virtual: bool = False  # a VM or a container on a vNPU
     powered: bool = True  # False: a standalone machine that lost power
     vnpu_mode: str = "docker"  # docker | VM

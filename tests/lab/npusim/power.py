@@ -35,7 +35,7 @@ def used_up(machine: Machine) -> bool:
 
 def check() -> None:
     """Raise ``PowerError`` where ``cut`` would switch off more than an emulated machine."""
-    if not state.standalone() and not _in_node():
+    if not state.standalone() and not in_node():
         raise PowerError("power can only be cut in a lab node or with NPUSIM_STATE")
 
 
@@ -49,8 +49,8 @@ def cut() -> None:
         time.sleep(3600)
 
 
-def _in_node() -> bool:
-    """The first process of a lab node has the server model in its environment."""
+def in_node() -> bool:
+    """Whether this is a lab node, whose first process has the server model in its environment: no host is touched."""
     try:
         with open("/proc/1/environ", "rb") as handle:
             return b"NPUSIM_PROFILE=" in handle.read()

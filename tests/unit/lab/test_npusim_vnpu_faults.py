@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from npusim import __main__ as npusim_cli
-from npusim import boot, cli_npu_smi, device, gate, power, profiles, state, vnpu, vnpu_cfg
+from npusim import boot, cli_npu_smi, device, gate, power, profiles, stack, state, vnpu, vnpu_cfg
 
 LAB = Path(__file__).resolve().parents[2] / "lab"
 A2 = "atlas-800i-a2-64g"
@@ -180,7 +180,7 @@ def test_power_is_cut_nowhere_else(smi, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.delenv("NPUSIM_STATE")
     killed = []
     monkeypatch.setattr(os, "kill", lambda *args: killed.append(args))
-    monkeypatch.setattr(power, "_in_node", lambda: False)
+    monkeypatch.setattr(power, "in_node", lambda: False)
     with pytest.raises(power.PowerError):
         power.cut()
     assert killed == []
@@ -248,6 +248,7 @@ def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(vnpu_cfg, "PATH", str(tmp_path / "vnpu.cfg"))
     monkeypatch.setattr(vnpu_cfg, "trusted", lambda: True)
     monkeypatch.setattr(boot, "VNPU_LOG", str(tmp_path / "boot.log"))
+    monkeypatch.setattr(stack, "installed", lambda _part="driver": None if _part == "firmware" else "25.5.1")
     for name in ("write_files", "mount_state"):
         monkeypatch.setattr(boot, name, lambda *_args: None)
     monkeypatch.setattr(os, "geteuid", lambda: 0)
