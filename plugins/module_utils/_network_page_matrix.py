@@ -94,9 +94,9 @@ def npu_matrix(fleet, group):
     heads = [host for host in group.hosts if group.npus[host]]
     out = [f'<table class="m{" told" if told else ""}" style="--n:{len(ends)}"><thead><tr>']
     out.append("<td rowspan=2 colspan=2 class=corner>from ↓ &nbsp; to →")
-    out += [
-        f'<th colspan={len(group.npus[host])} class="g h">{escape(host)}{marked(fleet.verdict(host))}' for host in heads
-    ]
+    for host in heads:
+        name = f"{escape(host)}{marked(fleet.verdict(host))}"
+        out.append(f'<th colspan={len(group.npus[host])} class="g h" title="{escape(host)}">{name}')
     out.append("<tr>")
     out += [f"<th class={_edge(group, end)}>{_npu_head(fleet, end)}" for end in ends]
     out.append("</thead><tbody>")
@@ -105,7 +105,8 @@ def npu_matrix(fleet, group):
         count = len(group.npus[a[0]])
         out.append("<tr class=g>" if first else "<tr>")
         if first:
-            out.append(f"<th rowspan={count} class=h><span>{escape(a[0])}{marked(fleet.verdict(a[0]))}</span>")
+            name = f"{fleet.labels[a[0]]}{marked(fleet.verdict(a[0]))}"
+            out.append(f'<th rowspan={count} class=h title="{escape(a[0])}">{name}')
         out.append(f"<th>{_npu_head(fleet, a)}")
         for b in ends:
             if a[0] == b[0]:
@@ -164,8 +165,7 @@ def summed(fleet, ways):
 def node_matrix(fleet, group):
     """Every node against every node; a cell sums up their NPUs."""
     between = _between(group)
-    letters = 2 + max(len(fleet.labels[host]) for host in group.hosts)
-    out = [f'<table class="m nodes" style="--n:{len(group.hosts)};--c:{letters}"><thead><tr>']
+    out = [f'<table class="m nodes" style="--n:{len(group.hosts)};--c:{fleet.letters + 2}"><thead><tr>']
     out.append("<td class=corner colspan=2>from ↓ to →")
     for host in group.hosts:
         out.append(f'<th title="{escape(host)}"><span>{fleet.labels[host]}{marked(fleet.verdict(host))}</span>')
@@ -205,6 +205,8 @@ def links(fleet, group):
     between = {}
     for pair in group.pairs:
         between.setdefault((pair["host"], pair["peer"]), {}).setdefault(pair["phy_id"], []).append(pair)
+    if fleet.report["mode"] != "ring":
+        between = dict(sorted(between.items(), key=lambda one: [fleet.number[host] for host in one[0]]))
     bad = {hosts for hosts, pairs in between.items() if not all(map(_all_fine, pairs.values()))}
     if len(between) <= LINKS_TOLD:
         return _links(fleet, group, between, True)
@@ -223,8 +225,7 @@ def _all_fine(pairs):
 
 def _links(fleet, group, between, told):
     phy_ids = group.phy_ids()
-    name = max((len(fleet.labels[a]) + len(fleet.labels[b]) for a, b in between), default=0) + 4
-    out = [f'<div class="links{" large" if told else ""}" style="--c:{name};--n:{len(phy_ids)}">']
+    out = [f'<div class="links{" large" if told else ""}" style="--c:{2 * fleet.letters + 4};--n:{len(phy_ids)}">']
     if told:
         out.append(f"<div class=r><b>phy id</b>{''.join(f'<i>{phy_id}</i>' for phy_id in phy_ids)}</div>")
     for (a, b), pairs in between.items():

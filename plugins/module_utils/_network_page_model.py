@@ -80,7 +80,10 @@ class Fleet:
         self.absent |= {pair[end] for pair in report["pairs"] for end in ("host", "peer")}
         self.absent -= set(self.rows)
         self.hosts = sorted({*self.rows, *self.absent}, key=natural)
-        self.labels = labels(self.hosts)
+        known = labels(self.hosts)
+        self.labels = {host: escape(label) for host, label in known.items()}
+        # Letters of the longest one; an ellipsis is as wide as two.
+        self.letters = max((len(label) + label.count("…") for label in known.values()), default=0)
         self.number = {host: number for number, host in enumerate(self.hosts)}
         self.npus = {(row["host"], row["phy_id"]): row for row in report["npus"]}
         self.of_host = {host: [] for host in self.hosts}
@@ -166,7 +169,7 @@ def ms(value):
 def labels(hosts):
     """{host: what tells it from the others}: without the domain that all share, and long names without their beginning.
 
-    Escaped, for where there is little room; the whole name belongs beside it.
+    For where there is little room; the whole name belongs beside it.
     """
     tails = [host[host.find(".") :] if "." in host else "" for host in hosts]
     tail = len(tails[0]) if len(hosts) > 1 and len(set(tails)) == 1 else 0
@@ -176,9 +179,7 @@ def labels(hosts):
         # Up to the last word that all share, so that node12 does not become 2.
         head = max(os.path.commonprefix(list(names.values())).rfind(mark) + 1 for mark in "-_.")
     found = {host: ("…" if head else "") + name[head:] for host, name in names.items()}
-    return {
-        host: escape(name if len(name) <= MAX_LABEL else "…" + name[1 - MAX_LABEL :]) for host, name in found.items()
-    }
+    return {host: name if len(name) <= MAX_LABEL else "…" + name[1 - MAX_LABEL :] for host, name in found.items()}
 
 
 def said(way):

@@ -51,9 +51,8 @@ def fleet_map(fleet):
     """Every node with a box for each NPU; what is not fine has a mark."""
     many = len(fleet.hosts) > NUMBERED_MOST
     # All nodes are as wide as the one with the longest name and the most NPUs, so that they stand in columns.
-    letters = max((len(label) + label.startswith("…") for label in fleet.labels.values()), default=0) + 2
     boxes = max((len(phy_ids) for phy_ids in fleet.of_host.values()), default=0)
-    out = [f'<div class="map{" many" if many else ""}" style="--c:{letters};--n:{max(boxes, 4)}">']
+    out = [f'<div class="map{" many" if many else ""}" style="--c:{fleet.letters + 2};--n:{max(boxes, 4)}">']
     for host in fleet.hosts:
         verdict = fleet.verdict(host)
         name = f'<b title="{escape(host)}">{fleet.labels[host]}{marked(verdict)}</b>'

@@ -64,7 +64,7 @@ li:target, tr:target td { outline: 2px solid var(--link); outline-offset: -2px; 
 .d { background: var(--d); color: var(--on-d); stroke: var(--d); }
 .e { background: var(--e); color: var(--bg); stroke: var(--e); }
 td.x, i.x, .map a.x, th a.x { background: var(--x); color: var(--on-x); font-weight: bold; }
-td.p, i.p { background: var(--p); color: var(--on-p); font-weight: bold; }
+td.p, i.p { background: var(--p); color: var(--on-p); font-weight: bold; box-shadow: inset 0 0 0 1px var(--x); }
 td.l, i.l, .map a.l, th a.l { background: var(--l); color: var(--on-l); font-weight: bold; }
 td.m, i.m { background: var(--m); color: #1c0b28; font-weight: bold; }
 td.w, i.w, .map a.w, th a.w { background: var(--w); color: var(--on-w); font-weight: bold; }
@@ -88,7 +88,7 @@ table.m th.g, table.m td.g { border-left-width: 3px; border-top-width: 1px; }
 table.m tr.g > td { border-top-width: 3px; }
 table.m td.corner { width: 9rem; color: var(--soft); font-size: .75rem; border: 0; text-align: left; }
 table.m td.self { color: var(--soft); background: var(--panel); }
-table.m th[rowspan] span { display: block; overflow: hidden; text-overflow: ellipsis; }
+table.m th.h { text-overflow: ellipsis; white-space: nowrap; }
 table.m.nodes { max-width: calc(20rem + var(--n) * 1.5rem); min-width: calc(12rem + var(--n) * .8rem); }
 table.m.nodes td, table.m.nodes tbody th { height: 1.05rem; font-size: .7rem; line-height: 1; }
 table.m.nodes td.corner { width: 15rem; vertical-align: bottom; }

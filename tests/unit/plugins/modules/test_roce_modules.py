@@ -84,22 +84,25 @@ def test_a_play(call, tmp_path):
     planned = call(roce_plan, nodes=nodes)
     assert (planned["mode"], planned["ping_tool"]) == ("full", "ping")
     assert planned["rounds"] == planned["bound"] == 8 and planned["ping_count"] == 128 and planned["problems"] == []
-    path = tmp_path / "network.json"
+    path, page = tmp_path / "network.json", tmp_path / "network.html"
     given = {
         "nodes": nodes,
         "plan": planned["plan"],
         "hosts": list(nodes),
         "json": str(path),
+        "html": str(page),
         "mode": "0640",
         "pings": {host: pinged(planned["plan"], host, {("node2", 3)}) for host in nodes},
     }
     dry = call(roce_report, **given, _ansible_check_mode=True)
-    assert dry["changed"] and not path.exists()
+    assert dry["changed"] and not path.exists() and not page.exists()
     found = call(roce_report, **given)
-    assert found["changed"] and found["written"] == found["files"] == [str(path)]
+    assert found["changed"] and found["written"] == found["files"] == [str(page), str(path)]
     assert found["verdict"] == "fail" and len(found["problems"]) == 1
     assert found["summary"][-1].startswith("fail  node2: phy id 3: it reaches none of 8 peers")
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    text = page.read_text(encoding="utf-8")
+    assert text.startswith("<!DOCTYPE html>") and "It reaches none of 8 peers" in text
     written = json.loads(path.read_text(encoding="utf-8"))
     assert written["pairs"] == found["pairs"] and len(written["pairs"]) == 64
     assert not call(roce_report, **given)["changed"]
