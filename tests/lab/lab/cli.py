@@ -33,6 +33,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--nodes", type=int, help="number of nodes (default: those it has, else 2)")
     sub.add_argument("--profile", help=PROFILE_HELP)
     sub.add_argument("--bare", action=argparse.BooleanOptionalAction, help="hardware without a driver, as delivered")
+    sub.add_argument("--os", help=f"what nodes say they are, in turn: {', '.join(plan.SYSTEMS)}, or debian,openeuler")
     sub = command("down", _down, "remove the lab, and the engine if it was started from here and is not used")
     sub.add_argument("--all", action="store_true", help="every lab of this checkout")
     sub.add_argument("--keep-engine", action="store_true", help="leave the engine running")
@@ -96,10 +97,12 @@ def _up(options: argparse.Namespace) -> int:
     plan.check_name(options.lab)
     plan.check_nodes(options.nodes if options.nodes is not None else 1)
     profile = _profile(options.profile)
+    plan.check_systems(options.os or plan.SYSTEMS[0])
     with exclusive():
         engine.ensure()
         cluster.check_foreign(options.lab)
-        lab = cluster.up(options.lab, options.nodes, profile, images.ensure(), options.bare)
+        wanted = cluster.wanted_lab(options.lab, options.nodes, profile, options.bare, options.os)
+        lab = cluster.up(wanted, images.ensure(map(wanted.system, wanted.nodes)))
     what = lab.profile + (" (bare)" if lab.bare else "")
     say(f"lab {lab.name}: {plural(len(lab.nodes), 'node')} {what} up ({time.monotonic() - start:.1f} s)")
     for node in lab.nodes:

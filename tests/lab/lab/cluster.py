@@ -78,7 +78,9 @@ def _remove_objects(name: str, root: Path | str = ROOT) -> None:
         docker("volume", "rm", "-f", volume)
 
 
-def wanted_lab(name: str, nodes: int | None, profile: str | None, bare: bool | None = None) -> Lab:
+def wanted_lab(
+    name: str, nodes: int | None, profile: str | None, bare: bool | None = None, system: str | None = None
+) -> Lab:
     """The lab asked for: nodes and profile default to those it has, then to 2 and an Atlas 800I A2.
 
     While its networks exist it keeps their addresses; without them free ones are chosen.
@@ -87,8 +89,9 @@ def wanted_lab(name: str, nodes: int | None, profile: str | None, bare: bool | N
     count = plan.check_nodes(nodes or (len(old.nodes) if old else 2))
     profile = profile or (old.profile if old else plan.DEFAULT_PROFILE)
     bare = bare if bare is not None else bool(old and old.bare)
+    system = system or (old.os if old else plan.SYSTEMS[0])
     if old and objects("network", name):
-        return dataclasses.replace(old, profile=profile, bare=bare).with_nodes(count)
+        return dataclasses.replace(old, profile=profile, bare=bare, os=system).with_nodes(count)
     networks = inspect("network", *docker("network", "ls", "-q").stdout.split())
     ours = {f"npuops-{name}-mgmt", f"npuops-{name}-roce"}
     taken = [
@@ -101,17 +104,16 @@ def wanted_lab(name: str, nodes: int | None, profile: str | None, bare: bool | N
     left = [pool["Subnet"] for kind in ours & set(networks) for pool in networks[kind]["IPAM"]["Config"] or []]
     taken += [route for route in host.routed_networks() if route not in left]
     mgmt, roce = plan.choose_subnets(taken)
-    return Lab(name, profile, mgmt, roce, bare=bare).with_nodes(count)
+    return Lab(name, profile, mgmt, roce, bare=bare, os=system).with_nodes(count)
 
 
-def up(name: str, nodes: int | None, profile: str | None, image_ids: dict[str, str], bare: bool | None = None) -> Lab:
+def up(lab: Lab, image_ids: dict[str, str]) -> Lab:
     """Make the lab exist as asked for; nodes whose making has changed are made anew, others stay untouched."""
-    lab = wanted_lab(name, nodes, profile, bare)
     plan.save(lab)
     _ensure_key(lab)
     networks = _ensure_networks(lab)
     _ensure_registry(lab, image_ids[images.REGISTRY], networks["mgmt"])
-    fresh = _ensure_nodes(lab, image_ids[images.NODE], networks)
+    fresh = _ensure_nodes(lab, image_ids, networks)
     with Step(f"wait for systemd and SSH on {plural(len(lab.nodes), 'node')}"):
         keys = dict(each(lambda node: (node.mgmt_ip, _wait_booted(lab, node, node in fresh)), lab.nodes))
         lab.known_hosts.write_text("".join(f"{address} {key}\n" for address, key in keys.items()))
@@ -172,13 +174,14 @@ def _ensure_registry(lab: Lab, image: str, network: str) -> None:
         images.wait_registry(lab.registry_ip)
 
 
-def _ensure_nodes(lab: Lab, image: str, networks: dict[str, str]) -> set[Node]:
+def _ensure_nodes(lab: Lab, image_ids: dict[str, str], networks: dict[str, str]) -> set[Node]:
     """Remove, make and start nodes; returns those that were made."""
     version = 2 if docker("info", "--format", "{{.CgroupVersion}}").stdout.strip() == "2" else 1
     payload = files.node_tar(lab.key.with_suffix(".pub").read_text())
+    image = {node: image_ids[images.NODES[lab.system(node)]] for node in lab.nodes}
     specs = {
         node: plan.fingerprint(
-            plan.node_arguments(lab, node, image, version), networks, plan.CAPABILITIES, payload.hex()
+            plan.node_arguments(lab, node, image[node], version), networks, plan.CAPABILITIES, payload.hex()
         )
         for node in lab.nodes
     }
@@ -194,7 +197,7 @@ def _ensure_nodes(lab: Lab, image: str, networks: dict[str, str]) -> set[Node]:
             cgroups.sweep(_container_ids)
     if changed:
         with Step(f"create {', '.join(sorted(node.name for node in changed))}"):
-            each(lambda node: _create(lab, node, image, version, specs[node], payload), changed)
+            each(lambda node: _create(lab, node, image[node], version, specs[node], payload), changed)
     stopped = [node for node, state in states.items() if state == "stopped"]
     if stopped:
         with Step(f"start {', '.join(node.name for node in stopped)}"):

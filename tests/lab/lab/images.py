@@ -17,13 +17,14 @@ import sys
 import tempfile
 import urllib.error
 import urllib.request
+from collections.abc import Iterable
 from pathlib import Path
 
 from lab import engine, host
 from lab.common import CACHE_DIR, LAB_DIR, ROOT, LabError, Step, docker, run, say, wait_for
 
 BASE = "npuops-lab/base"
-NODE = "npuops-lab/node"
+NODES = {"debian": "npuops-lab/node", "openeuler": "npuops-lab/node-openeuler"}
 REGISTRY = "npuops-lab/registry"
 HASH_LABEL = "npuops.lab.hash"
 UPSTREAM_BASE = "debian:bookworm-slim"
@@ -73,13 +74,16 @@ def _build(name: str, wanted: str, context: Path, *arguments: str) -> None:
     )  # fmt: skip
 
 
-def ensure() -> dict[str, str]:
-    """Build what is missing or out of date; returns ``{image: id}`` of base, node and registry."""
-    found = labels(BASE, NODE, REGISTRY)
+def ensure(systems: Iterable[str] = ("debian",)) -> dict[str, str]:
+    """Build what is missing or out of date; returns ``{image: id}`` of base, registry and nodes of these systems."""
+    nodes = [NODES[system] for system in sorted(set(systems))]
+    found = labels(BASE, *nodes, REGISTRY)
     ids = {BASE: _ensure_base(found)}
-    for name in (REGISTRY, NODE):
+    for name in (REGISTRY, *nodes):
         folder = IMAGES_DIR / name.rpartition("/")[2]
-        sources = [folder] + ([LAB_DIR / "npusim"] if name == NODE else [])
+        sources = [folder] + ([LAB_DIR / "npusim"] if name in nodes else [])
+        # Nodes share their root file system's own files.
+        sources += [IMAGES_DIR / "node"] if name == NODES["openeuler"] else []
         ids[name] = _ensure_derived(name, found, sources, ids[BASE])
     _ensure_serving(ids[REGISTRY])
     return ids

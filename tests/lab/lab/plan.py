@@ -16,6 +16,7 @@ from lab.common import ROOT, STATE_DIR, LabError
 
 DEFAULT_PROFILE = "atlas-800i-a2-64g"
 MAX_NODES = 64
+SYSTEMS = ("debian", "openeuler")  # what a node says it is
 SUBNET_CHOICES = 64
 RESERVED = ("cache", "engine", "lock", "log", "push")
 # Named one by one: some hosts refuse --privileged because they lack a capability of it (SYS_RESOURCE).
@@ -44,6 +45,7 @@ class Lab:
     roce: str
     nodes: tuple[Node, ...] = ()
     bare: bool = False  # nodes have hardware and no driver
+    os: str = SYSTEMS[0]  # of the nodes, in turn: "openeuler", "debian,openeuler"
 
     @property
     def folder(self) -> Path:
@@ -83,6 +85,11 @@ class Lab:
         known = ", ".join(node.name for node in self.nodes) or "none"
         raise LabError(f"lab {self.name} has no node {name} (it has: {known}).")
 
+    def system(self, node: Node) -> str:
+        """One of ``SYSTEMS``: the distribution of the node."""
+        names = self.os.split(",")
+        return names[(node.number - 1) % len(names)]
+
     def with_nodes(self, count: int) -> Lab:
         """The same lab with ``node1`` to ``node<count>``; node n is .10+n of mgmt and <roce>.n.1."""
         mgmt, roce = ipaddress.ip_network(self.mgmt), ipaddress.ip_network(self.roce)
@@ -108,6 +115,14 @@ def check_nodes(count: int) -> int:
     if not 1 <= count <= MAX_NODES:
         raise LabError(f"a lab has 1 to {MAX_NODES} nodes, not {count}.")
     return count
+
+
+def check_systems(text: str) -> str:
+    """Return ``text`` when it is a list of ``SYSTEMS`` with commas, else raise LabError."""
+    unknown = [name for name in text.split(",") if name not in SYSTEMS]
+    if unknown:
+        raise LabError(f"no system is named {unknown[0]!r}; there are: {', '.join(SYSTEMS)}, or a list with commas.")
+    return text
 
 
 def choose_subnets(taken: list[str]) -> tuple[str, str]:

@@ -55,6 +55,25 @@ def test_fewer_nodes_keep_their_addresses():
     assert make(4).with_nodes(2).nodes == make(2).nodes
 
 
+@pytest.mark.parametrize(
+    ("os", "expected"),
+    [
+        ("debian", ["debian"] * 3),
+        ("openeuler", ["openeuler"] * 3),
+        ("debian,openeuler", ["debian", "openeuler", "debian"]),
+    ],
+)
+def test_systems_go_to_the_nodes_in_turn(os, expected):
+    lab = make(3, os=plan.check_systems(os))
+    assert [lab.system(node) for node in lab.nodes] == expected
+
+
+@pytest.mark.parametrize("os", ["centos", "", "debian,", "openEuler"])
+def test_a_system_without_an_image_is_refused(os):
+    with pytest.raises(LabError, match="there are: debian, openeuler"):
+        plan.check_systems(os)
+
+
 @pytest.mark.parametrize("name", ["", "Lab", "1lab", "a_b", "log", "cache", "engine", "x" * 21, "../x"])
 def test_names_that_cannot_be_a_folder_or_a_container_are_refused(name):
     with pytest.raises(LabError, match="cannot name a lab"):
