@@ -41,6 +41,7 @@ def parser() -> argparse.ArgumentParser:
     command("images", _images, "build the lab's images and fill its registry", lab=False)
     sub = command("packages", _packages, "make the emulated vendor packages", lab=False)
     sub.add_argument("--dir", help=f"where (default: {packages.DEFAULT_DIR.relative_to(ROOT)})")
+    sub.add_argument("--corrupt", action="append", default=[], metavar="NAME", help="damage this one afterwards")
     sub = command("engine", _engine, "the Docker engine of this machine", lab=False)
     sub.add_argument("what", choices=("ensure", "stop"))
     for name, action, text in (
@@ -154,6 +155,8 @@ def _packages(options: argparse.Namespace) -> int:
     directory = pathlib.Path(options.dir).absolute() if options.dir else packages.DEFAULT_DIR
     made = list(packages.build(directory))
     say(f"{plural(len(made), 'package')} in {directory}, {sum(written for _name, written in made)} written")
+    for name in options.corrupt:
+        say(f"damaged: {packages.corrupt(name, directory)}")
     return 0
 
 

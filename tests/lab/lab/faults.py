@@ -166,6 +166,27 @@ FAULTS: dict[str, Fault] = {
         [("TIMES", "1")],
         *_npusim("power-cut", "--times", selects=0),
     ),
+    "install-killed": Fault(
+        "the next installation of driver or firmware is killed at PERCENT",
+        [("PERCENT", "50")],
+        *_npusim("install-killed", "--value", selects=0),
+    ),
+    "install-disk-full": Fault(
+        "the disk under /usr/local/Ascend is full when the next installation is at PERCENT",
+        [("PERCENT", "30")],
+        *_npusim("install-disk-full", "--value", selects=0),
+    ),
+    "install-power-cut": Fault(
+        "the power goes at PERCENT of the next installation; the node starts again",
+        [("PERCENT", "50")],
+        *_npusim("install-power-cut", "--value", selects=0),
+    ),
+    "reboot-hangs": Fault("the next start of the node never gets as far as SSH", [], *_npusim("reboot-hangs")),
+    "hot-reset": Fault(
+        "no fault: a driver's installer loads it at once (works) or says ko-abort; mended, it needs a restart",
+        [("RESULT", "works")],
+        *_npusim("hot-reset", "--value", selects=0),
+    ),
     "roce-down": Fault(
         "the RoCE interface is down: no chip of the node is reached",
         [],

@@ -113,3 +113,16 @@ def build(directory: Path = DEFAULT_DIR) -> Iterable[tuple[str, bool]]:
         sums.append(f"{hashlib.sha256(content).hexdigest()}  {name}\n")
         yield name, not same
     (directory / SUMS).write_text("".join(sums))
+
+
+def corrupt(name: str, directory: Path = DEFAULT_DIR) -> Path:
+    """Damage a package in the middle of its archive; ``SHA256SUMS`` keeps the right sum, and ``build`` mends it."""
+    target = directory / name
+    try:
+        content = bytearray(target.read_bytes())
+    except OSError as error:
+        raise LabError(f"no package to corrupt: {error}") from None
+    place = len(content) - len(content) // 8
+    content[place : place + 64] = bytes(byte ^ 0xFF for byte in content[place : place + 64])
+    target.write_bytes(content)
+    return target

@@ -49,9 +49,12 @@ def boot(environ: Mapping[str, str] = os.environ) -> Machine:
     return machine
 
 
-def load_driver(fresh: bool) -> Machine:
-    """The installed driver takes the hardware: devices, vNPUs, addresses, what containers see of the state."""
-    if fresh:
+def load_driver(fresh: bool, anew: bool = False) -> Machine:
+    """The installed driver takes the hardware: devices, vNPUs, addresses, what containers see of the state.
+
+    ``fresh``: none had it since the start; ``anew``: it takes the place of another one.
+    """
+    if fresh or anew:
         with state.changing() as machine:
             stack.take_versions(machine)
     make_devices(state.load())

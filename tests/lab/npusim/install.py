@@ -68,11 +68,12 @@ def hardware(root: str) -> None:
 
 def driver(root: str, ascend: str = ASCEND) -> None:
     """What the vendor's driver package lays down below ``ascend`` and in ``/usr``."""
-    lib64, hccn_tool = f"{ascend}/driver/lib64", f"{ascend}/driver/tools/hccn_tool"
+    lib64, tools = f"{ascend}/driver/lib64", f"{ascend}/driver/tools"
     _package(os.path.join(root, lib64.lstrip("/")))
     _front_end(root, NPU_SMI, "npusim.cli_npu_smi", lib64)
-    _front_end(root, hccn_tool.lstrip("/"), "npusim.cli_hccn_tool", lib64)
-    _link(os.path.join(root, HCCN_LINK), hccn_tool)
+    _front_end(root, f"{tools}/hccn_tool".lstrip("/"), "npusim.cli_hccn_tool", lib64)
+    _front_end(root, f"{tools}/upgrade-tool".lstrip("/"), "npusim.cli_upgrade_tool", lib64)
+    _link(os.path.join(root, HCCN_LINK), f"{tools}/hccn_tool")
 
 
 def remove_driver(root: str, ascend: str = ASCEND) -> None:

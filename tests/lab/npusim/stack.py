@@ -105,7 +105,7 @@ def hot_reset() -> str:
         return "ko_abort"
     if machine.hot_reset != "works" or occupied():
         return "unknown"
-    boot.load_driver(fresh=not gate.driver_loaded())
+    boot.load_driver(fresh=not gate.driver_loaded(), anew=True)
     return "success"
 
 
@@ -141,7 +141,25 @@ def step(percent: int, path: str) -> None:
     elif kind == "disk-full":
         small_disk.fill(path)
     else:
-        os.killpg(os.getpgid(os.getppid()), signal.SIGKILL)
+        for pid in installer(os.getppid()):
+            os.kill(pid, signal.SIGKILL)
+
+
+def installer(pid: int) -> list[int]:
+    """The installer that ``pid`` is, and the archive that started it; whoever called that is not among them."""
+    found: list[int] = []
+    while True:
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as handle:
+                script = (handle.read().split(b"\0") + [b"", b""])[1]
+            with open(f"/proc/{pid}/stat", encoding="utf-8") as handle:
+                parent = int(handle.read().rsplit(")", 1)[1].split()[1])
+        except OSError:
+            return found
+        if not script.endswith((b"/install.sh", b".run")):
+            return found
+        found.insert(0, pid)  # the archive first, so that it does not clean up behind its installer
+        pid = parent
 
 
 def hang_while_told() -> None:

@@ -181,7 +181,6 @@ lay_down() {
   mkdir -p "$driver/script" "$driver/tools" "$driver/lib64/common" "$driver/lib64/driver" "$driver/device" "$driver/include" &&
     cp -f uninstall.sh common.sh guard.sh "$driver/script/" &&
     chmod 500 "$driver/script/uninstall.sh" &&
-    : >"$driver/tools/upgrade-tool" &&
     head -c 2000000 /dev/zero >"$driver/device/ascend_${chip}_device_sw.img" &&
     mkdir -p "$ROOT/usr/local/dcmi" &&
     machine place "$ROOT$path" "$new"
