@@ -75,10 +75,12 @@ from ansible_collections.npuops.ascend.plugins.module_utils._hccn_text import (
     reported,
     split_answers,
 )
-from ansible_collections.npuops.ascend.plugins.module_utils._run import Completed, VendorError, run
+from ansible_collections.npuops.ascend.plugins.module_utils._inside import NO_COMMAND, prefix_of
+from ansible_collections.npuops.ascend.plugins.module_utils._run import Completed, ToolNotFound, VendorError, run
 
 HCCN_TOOL = "/usr/local/Ascend/driver/tools/hccn_tool"
 _MISSING = "Install the Ascend driver (it brings hccn_tool), or give the path in the option hccn_tool."
+_MISSING_INSIDE = "Mount it into the container, read-only, beside /etc/hccn.conf and the driver's lib64."
 _FIRST_WAIT, _LONGEST_WAIT = 0.25, 4.0
 # -ping has no option for their number.
 _PING_PACKETS = 3
@@ -94,6 +96,7 @@ class HccnTool:
     Raises L(ToolNotFound), L(ToolTimeout) (after ``timeout`` seconds for one command), L(HccnReported) with its kinds
     L(HccnBusy) and L(HccnUnsupported), L(HccnParseError), all L(VendorError), each with the run in ``command``.
     ``complaints`` collects what is odd but no failure: an exit status other than 0 with a good answer.
+    With ``container`` the tool of that running container is asked, as a process in it would.
     """
 
     def __init__(
@@ -103,8 +106,10 @@ class HccnTool:
         busy_retries: int = 8,
         sleep=time.sleep,
         clock=time.monotonic,
+        container: str | None = None,
     ) -> None:
         self.path = path
+        self.container = container
         self.timeout = timeout
         self.busy_retries = busy_retries
         self.waited: dict = {}
@@ -329,7 +334,10 @@ class HccnTool:
         began = self._clock()
         wait = _FIRST_WAIT
         for retries_left in range(self.busy_retries, -1, -1):
-            done = run((self.path, *arguments), timeout or self.timeout, missing=_MISSING)
+            argv = (*prefix_of(self.container), self.path, *arguments)
+            done = run(argv, timeout or self.timeout, missing=_MISSING)
+            if self.container and done.rc in NO_COMMAND:
+                raise ToolNotFound(f"container {self.container} cannot run {self.path}", _MISSING_INSIDE, done)
             try:
                 return judge(done)
             except HccnBusy as busy:

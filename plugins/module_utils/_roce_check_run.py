@@ -181,13 +181,13 @@ def examine(phy_ids, checks, pings, tests, machine: Machine, clock: Clock, tool:
     """Ask all NPUs, run their pings, and then their bandwidth tests.
 
     :arg checks: of L(PORT_CHECKS), in any order. :arg pings: mappings as for L(Conversation.ping).
-    :arg tests: mappings as for L(measure). :arg tool: C(path) and C(timeout) of hccn_tool.
+    :arg tests: mappings as for L(measure). :arg tool: C(path), C(timeout) and C(container) of L(HccnTool).
     :arg how: of the pings; C(round_s) is the length of a round, C(test_s) the time a bandwidth test has.
     Raises L(ToolNotFound) if there is no hccn_tool; whatever else goes wrong is in the answer.
     """
     checks = [check for check in PORT_CHECKS if check in checks]
     talks = {
-        phy_id: Conversation(phy_id, HccnTool(tool["path"], tool["timeout"], sleep=clock.sleep), clock, tool["timeout"])
+        phy_id: Conversation(phy_id, HccnTool(**tool, sleep=clock.sleep), clock, tool["timeout"])
         for phy_id in sorted({*phy_ids, *(wish["phy_id"] for wish in (*pings, *tests))})
     }
     jobs: dict = {"machine": [machine.read]} if machine.pending else {}

@@ -41,6 +41,8 @@ SHARE = 0.5
 NODE_LOSS_SHARE = 0.75
 # Fewer dead pairs between two halves of the fleet may be several faults at once.
 SPLIT_LEAST = 4
+# An NPU that loses packets with so many peers does so with all of them.
+LOSSY_LEAST = 2
 # Of so many NPUs a confirmed finding says what they do not reach.
 CONFIRMED_SHOWN = 2
 
@@ -89,6 +91,10 @@ class Evidence:
             self._strength[end] = max(own, default=0)
         return self._strength[end]
 
+    def complaints(self, ends):
+        """How many of these ends notice themselves that something is wrong with their network."""
+        return sum(bool(self.causes(end)) for end in ends)
+
     def say(self, end, checks):
         self.explained.setdefault(end, set()).update(checks)
 
@@ -105,13 +111,16 @@ def judge(pairs, npus, findings, pinged="ipaddr"):
     for edges, finding in _splits(known, dead):
         found.append(finding)
         dead = _without(dead, edges)
+    # Where many packets are lost, all of one pair may be.
+    lossy = Counter(end for pair in pairs if pair.state == LOSS for end in (pair.a, pair.b))
+    by_chance = [pair for pair in dead if max(lossy[pair.a], lossy[pair.b]) >= LOSSY_LEAST]
+    dead = _without(dead, by_chance)
     for explain in (_of_nodes, _of_npus):
         for finding, edges in explain(known, dead, DEAD):
             found.extend(finding)
             dead = _without(dead, edges)
     found.extend(too_long(pairs, known.mtu_differs))
-    # Where many packets are lost, all of one pair may be.
-    bad = [pair for pair in pairs if pair.state == LOSS] + dead
+    bad = [pair for pair in pairs if pair.state == LOSS] + by_chance + dead
     for explain in (_of_nodes, _of_npus):
         for finding, edges in explain(known, bad, LOSS):
             found.extend(finding)
@@ -202,7 +211,7 @@ def _of_nodes(known, bad, state):
         ]
         if not hosts:
             return
-        host = min(hosts, key=lambda host: (-wrong[host], host))
+        host = min(hosts, key=lambda host: (-wrong[host], -known.complaints(npus[host]), host))
         edges = [pair for pair in left if host in (pair.a[0], pair.b[0])]
         left = _without(left, edges)
         yield [_node(known, host, npus[host], edges, state)], edges

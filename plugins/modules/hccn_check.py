@@ -169,6 +169,12 @@ options:
     description: Seconds after which a bandwidth test is given up whose other side has not come.
     type: float
     default: 60
+  container:
+    description:
+      - Name of a running Docker container. Then C(hccn_tool) and C(hccn.conf) are those that its processes see, and
+        O(phy_ids) must be given. A service that does not see them starts, and answers garbage.
+      - O(checks) must leave out V(driver) and V(vnic), which C(npu-smi) tells of the node.
+    type: str
   hccn_conf:
     description: The file with the settings that the driver brings back after a restart.
     type: path
@@ -225,6 +231,13 @@ EXAMPLES = r"""
   npuops.ascend.hccn_check:
     phy_ids: [0, 1, 2, 3, 4, 5, 6, 7]
     checks: [lldp, link, net_health, netdetect, gateway, ip, hccn_conf]
+    strict: true
+
+- name: See that the container of a service has what it needs
+  npuops.ascend.hccn_check:
+    container: npuops-chat-ray
+    phy_ids: [0, 1, 2, 3]
+    checks: [ip, hccn_conf]
     strict: true
 
 - name: Ping two NPUs of another node from two of this one, at the same time
@@ -564,6 +577,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._hccn_conf import HCCN_CONF, oddities, parse_conf
 from ..module_utils._hccn_tool import HCCN_TOOL
+from ..module_utils._inside import read_text
 from ..module_utils._npu_ids import device_nodes
 from ..module_utils._npu_model import family
 from ..module_utils._npu_smi import NpuSmi
@@ -599,23 +613,25 @@ def all_npus(machine):
     return sorted(found)
 
 
-def read_conf(path):
+def read_conf(path, container, timeout):
     """({phy_id: {key: value}} or None, causes) of hccn.conf."""
+    where = f"{path} in container {container}" if container else path
+    remedy = f"mount it into the container, read-only ({path})" if container else "write it with hccn_config"
     try:
-        with open(path, encoding="utf-8", errors="replace") as handle:
-            text = handle.read()
-    except FileNotFoundError:
-        why = f"{path} is missing: a restart loses the addresses, and containers need the file"
-        return None, [Cause("hccn_conf", FAIL, why, "write it with hccn_config")]
+        text = read_text(path, container, timeout)
     except OSError as exc:
         why = f"{path} cannot be read ({exc.strerror})"
         return None, [Cause("hccn_conf", FAIL, why, "run as root (become: true)")]
+    if text is None:
+        harm = "services start there and answer garbage" if container else "a restart loses the addresses"
+        why = f"{where} is missing: {harm}" + ("" if container else ", and containers need the file")
+        return None, [Cause("hccn_conf", FAIL, why, remedy)]
     conf = parse_conf(text)
     if not any(values.get("address") for values in conf.values()):
-        why = f"{path} has no address of any NPU: a restart loses them, and containers need the file"
+        why = f"{where} has no address of any NPU: a restart loses them, and containers need the file"
         return None, [Cause("hccn_conf", FAIL, why, "write it with hccn_config")]
     return conf, [
-        Cause("hccn_conf", WARN, f"line {number} of {path} is {line!r}: {why}", "correct the line")
+        Cause("hccn_conf", WARN, f"line {number} of {where} is {line!r}: {why}", "correct the line")
         for number, line, why in oddities(text)
         if why.startswith("the driver")
     ]
@@ -641,7 +657,7 @@ def check(params):
         params["bandwidth"],
         machine,
         clock,
-        {"path": params["hccn_tool"], "timeout": params["timeout"]},
+        {"path": params["hccn_tool"], "timeout": params["timeout"], "container": params["container"]},
         {
             "tool": params["ping_tool"],
             "options": options,
@@ -649,7 +665,9 @@ def check(params):
             "test_s": params["bandwidth_seconds"],
         },
     )
-    conf, of_node = read_conf(params["hccn_conf"]) if "hccn_conf" in checks else (None, [])
+    conf, of_node = None, []
+    if "hccn_conf" in checks:
+        conf, of_node = read_conf(params["hccn_conf"], params["container"], params["timeout"])
     if machine.error is not None:
         of_node.append(Cause("driver", WARN, str(machine.error).rstrip("."), "see that npu-smi works on the node"))
     causes = judge(found.ports, conf, machine.family)
@@ -716,6 +734,7 @@ def main():
                 "required_if": [("role", "sender", ["address"])],
             },
             "bandwidth_seconds": {"type": "float", "default": 60},
+            "container": {"type": "str"},
             "hccn_conf": {"type": "path", "default": HCCN_CONF},
             "hccn_tool": {"type": "path", "default": HCCN_TOOL},
             "npu_smi": {"type": "str", "default": "npu-smi"},
@@ -723,8 +742,12 @@ def main():
             "deadline": {"type": "float"},
             "strict": {"type": "bool", "default": False},
         },
+        required_by={"container": ["phy_ids"]},
         supports_check_mode=True,
     )
+    of_host = {"driver", "vnic"}.intersection(module.params["checks"])
+    if module.params["container"] and of_host:
+        module.fail_json(msg=f"{', '.join(sorted(of_host))}: npu-smi tells it of the node, not of a container")
     for name in ("timeout", "deadline", "bandwidth_seconds"):
         if module.params[name] is not None and module.params[name] <= 0:
             module.fail_json(msg=f"{name} must be more than 0 seconds, it is {module.params[name]:g}")

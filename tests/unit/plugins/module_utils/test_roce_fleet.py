@@ -405,6 +405,28 @@ def test_packets_that_are_too_long():
     assert place(only(judged(nodes, edit=long))) == ("mtu", "fail", "node1", [4])
 
 
+def test_a_lossy_npu_is_named_once_though_all_packets_of_a_pair_were_lost():
+    nodes = fleet(2)
+    nodes["node2"]["npus"][3]["causes"] = [cause("net_health", "warn", "has net health Receive timeout")]
+    lost = {0: 0, 5: 0}  # peers from which nothing came through, of node1
+
+    def received(a, b):
+        pair = dict((a, b))
+        return lost.get(pair["node1"], 2) if pair["node2"] == 3 else 3
+
+    problem = only(judged(nodes, "full", received))
+    assert place(problem) == ("loss", "fail", "node2", [3])
+    assert "it loses packets (" in problem["problem"] and "with 8 of 8 peers" in problem["problem"]
+
+
+def test_of_two_nodes_apart_the_one_that_notices_it_is_named():
+    nodes = fleet(2)
+    for row in nodes["node2"]["npus"]:
+        row["causes"] = [cause("net_health", "warn", "has net health Receive timeout")]
+    problem = only(judged(nodes, "full", lambda a, b: 0))
+    assert place(problem) == ("node_isolated", "fail", "node2", list(range(8)))
+
+
 @pytest.mark.parametrize("mode", ["rail", "full"])
 def test_an_npu_that_drops_large_packets_is_named_once_by_its_mtu(mode):
     nodes = fleet(2)

@@ -431,3 +431,53 @@ class TestBandwidth:
         assert "phy id 0: has no bandwidth from phy id 1 of node1: no sender came within 3 s" in problem["sentence"]
         result = check(checks=[], bandwidth=[self.side(1, "sender", 0), self.side(0, "receiver", 1)])
         assert [test["error"] for test in result["bandwidth"]] == [None, None]
+
+
+@pytest.fixture
+def docker(tmp_path, monkeypatch):
+    """A docker whose one container, serving, runs commands as they are; its files lie in ``inside``."""
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    program = tmp_path / "bin" / "docker"
+    program.parent.mkdir()
+    program.write_text(
+        '#!/bin/sh\n[ "$1 $2" = "exec serving" ] || { echo "Error: No such container: $2" >&2; exit 1; }\n'
+        f'shift 2; [ "$1" != cat ] || exec cat "{inside}/hccn.conf"\n'
+        '[ -x "$1" ] || { echo "OCI runtime exec failed: $1: no such file or directory" >&2; exit 127; }\nexec "$@"\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
+    return inside
+
+
+def test_what_a_container_sees(npusim, check, docker, tmp_path):
+    new(npusim)
+    wish = {"container": "serving", "phy_ids": [2, 3], "checks": ["ip", "hccn_conf"]}
+    missing = check(**wish)
+    assert missing["verdict"] == "fail"
+    (problem,) = missing["problems"]
+    assert "in container serving is missing: services start there and answer garbage" in problem["sentence"]
+    assert "mount it into the container" in problem["remedy"]
+
+    (docker / "hccn.conf").write_text((tmp_path / "hccn.conf").read_text())
+    assert check(**wish)["verdict"] == "pass"
+    (docker / "hccn.conf").write_text((tmp_path / "hccn.conf").read_text().replace("10.77.1.13", "10.77.9.13"))
+    assert causes(check(**wish)) == {3: [("hccn_conf", "warn")]}
+
+
+@pytest.mark.parametrize(
+    ("wish", "says"),
+    [
+        ({"container": "gone", "checks": ["hccn_conf"], "phy_ids": [0]}, "No such container: gone"),
+        (
+            {"container": "serving", "checks": ["ip"], "phy_ids": [0], "hccn_tool": "/none/hccn_tool"},
+            "container serving cannot run /none/hccn_tool",
+        ),
+        ({"container": "serving", "checks": ["driver", "ip"], "phy_ids": [0]}, "driver: npu-smi tells it of the node"),
+        ({"container": "serving", "checks": ["ip"]}, "phy_ids"),
+    ],
+)
+def test_a_container_that_cannot_be_asked(npusim, check, docker, wish, says):
+    new(npusim)
+    result = check(**wish)
+    assert result["failed"] and says in result["msg"]

@@ -1,0 +1,190 @@
+# Copyright (c) 2026, npuops contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every fault of an NPU network, injected into a running lab: C(network.yml) names it, and stops where it must.
+
+Needs a lab of two nodes (C(make lab-up)); NPUOPS_LAB names it. Every case runs the whole C(network.yml). It must say
+which NPU of which node, its peer where there is one, and what to do; nothing else may be said, no task may change
+anything, and what is mended must be well again.
+
+NPUOPS_HEALTHY_RUNS is how often the healthy lab is looked at, three times by default.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+LABCTL = ROOT / "tests/lab/labctl"
+LAB = os.environ.get("NPUOPS_LAB", "lab")
+ENVIRONMENT = {
+    **os.environ,
+    "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+    "ANSIBLE_NOCOLOR": "1",
+    "ANSIBLE_FORCE_COLOR": "0",
+}
+HEALTHY_RUNS = int(os.environ.get("NPUOPS_HEALTHY_RUNS", "3"))
+
+# A fault and its values, put into node2: mode, verdict, and each problem that must be named: its check, severity, NPU
+# (phy id, None for the node) and words of its sentence.
+CASES = {
+    "link-down 3": ("full", "fail", [("isolated", "fail", 3, ["link DOWN", "cable"])]),
+    "packet-loss 3 30": ("full", "fail", [(("loss", "partial"), "fail", 3, ["lose", "switch port"])]),
+    "wrong-netmask 2": ("rail", "fail", [("netmask", "fail", 2, ["255.255.255.0", "255.255.0.0"])]),
+    "duplicate-address 4": (
+        "rail",
+        "fail",
+        [
+            ("duplicate", "fail", 4, ["10.77.1.14", "phy id 4 of node1", "its own address"]),
+            # Its own address is gone, so nobody answers it; that much is not known to have the same reason.
+            ("net_health", "warn", 4, ["Receive timeout"]),
+        ],
+    ),
+    "tls-on 5": ("rail", "fail", [("tls", "fail", 5, ["TLS switch is 1", "-tls -s enable 0"])]),
+    "swapped-cables 1 2": ("rail", "fail", [("swapped", "fail", 1, ["phy id 2", "put each cable"])]),
+    "tool-busy hccn_tool 4 1": ("rail", "pass", []),
+    "tool-hang 6 300": (
+        "rail",
+        "fail",
+        [("link", "fail", 6, ["no answer within 10 s", "npu-smi info -t health"])],
+    ),
+    "netdetect-unset 0": ("rail", "warn", [("netdetect", "warn", 0, ["Init", "-netdetect -s address"])]),
+    "no-hccn-conf": (
+        "rail",
+        "fail",
+        [("hccn_conf", "fail", None, ["/etc/hccn.conf is missing", "hccn_config"])],
+    ),
+    "wrong-mtu 4": ("full", "fail", [("mtu", "fail", 4, ["1280", "-mtu -s size"])]),
+    "wrong-speed 7": ("rail", "warn", [("speed", "warn", 7, ["100000", "optical module"])]),
+    "optics 1 missing": ("full", "fail", [("isolated", "fail", 1, ["no transceiver", "cable"])]),
+    "driver-version": ("rail", "warn", [("driver", "warn", None, ["25.0.rc1", "one driver version"])]),
+    "roce-down": (
+        "rail",
+        "fail",
+        [("node_isolated", "fail", 0, ["none of its NPUs reaches node1", "switch"])],
+    ),
+}
+
+
+def labctl(*words):
+    subprocess.run([str(LABCTL), *words], check=True, capture_output=True, text=True, timeout=120)
+
+
+def network(path, mode, **variables):
+    """The exit status, what C(network.yml) printed, and the report it wrote."""
+    report = path / "network.json"
+    page = path / "network.html"
+    given = {"roce_mode": mode, "roce_json": str(report), "network_html": str(page), "roce_timeout": 10, **variables}
+    done = subprocess.run(
+        ["ansible-playbook", "--inventory", str(ROOT / "inventories/lab"), "--extra-vars", json.dumps(given)]
+        + [str(ROOT / "playbooks/network.yml")],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        env={
+            **os.environ,
+            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+            "ANSIBLE_NOCOLOR": "1",
+            "ANSIBLE_FORCE_COLOR": "0",
+        },
+    )
+    printed = done.stdout + done.stderr
+    assert report.exists() and page.exists(), printed
+    return done.returncode, printed, json.loads(report.read_text())
+
+
+@pytest.mark.parametrize("run", range(HEALTHY_RUNS))
+def test_a_healthy_lab_gives_no_alarm(tmp_path, run):
+    status, printed, report = network(tmp_path, "full" if run == 0 else "rail")
+    assert (status, report["verdict"], report["problems"]) == (0, "pass", []), printed
+    assert report["counts"]["pairs_pass"] == report["counts"]["pairs"] == (64 if run == 0 else 8)
+    assert "changed=1" not in printed
+
+
+@pytest.mark.parametrize("fault", CASES)
+def test_a_fault_is_named(tmp_path, fault):
+    mode, verdict, expected = CASES[fault]
+    labctl("break", "--lab", LAB, "node2", *fault.split())
+    try:
+        status, printed, report = network(tmp_path, mode)
+    finally:
+        labctl("mend", "--lab", LAB, "node2")
+    assert report["verdict"] == verdict, printed
+    assert status == (2 if verdict == "fail" else 0), printed
+    # The lab remembers how often its cables were pulled within the last hour.
+    problems = [problem for problem in report["problems"] if problem["check"] != "link_stat"]
+    assert len(problems) == len(expected), [problem["sentence"] for problem in problems]
+    for problem, (check, severity, phy_id, words) in zip(problems, expected):
+        assert problem["check"] in ([check] if isinstance(check, str) else check), problem
+        assert (problem["severity"], problem["host"]) == (severity, "node2"), problem
+        assert phy_id is None or phy_id in problem["phy_ids"], problem
+        assert [word for word in words if word not in problem["sentence"]] == [], problem["sentence"]
+        if severity == "fail":
+            assert problem["sentence"] in " ".join(printed.split()), printed
+    assert "changed=1" not in printed
+
+
+def test_a_gate_that_warns_goes_on(tmp_path):
+    labctl("break", "--lab", LAB, "node2", "tls-on", "5")
+    try:
+        status, printed, report = network(tmp_path, "rail", roce_gate="warn")
+    finally:
+        labctl("mend", "--lab", LAB, "node2")
+    assert (status, report["verdict"]) == (0, "fail"), printed
+    assert "TLS switch is 1" in printed
+
+
+def test_nothing_is_served_over_a_broken_network(tmp_path):
+    """The gate in site.yml: a fault of an NPU that serves stops it, and no container is made."""
+    services = [
+        {
+            "name": "gated",
+            "engine": "vllm",
+            "model": "/data/models/Qwen3-0.6B-lab",
+            "hosts": ["node1", "node2"],
+            "npus": {"ids": [0, 1]},
+            "port": 8000,
+        }
+    ]
+    labctl("break", "--lab", LAB, "node2", "link-down", "1")
+    labctl("break", "--lab", LAB, "node2", "tls-on", "7")  # no NPU of the service
+    try:
+        done = subprocess.run(
+            ["ansible-playbook", "--inventory", str(ROOT / "inventories/lab"), str(ROOT / "site.yml")]
+            + ["--extra-vars", json.dumps({"ascend_services": services}), "--skip-tags", "host"],
+            capture_output=True,
+            text=True,
+            timeout=600,
+            env=ENVIRONMENT,
+        )
+    finally:
+        labctl("mend", "--lab", LAB, "node2")
+    printed = done.stdout + done.stderr
+    assert done.returncode == 2, printed
+    assert "phy id 1" in printed and "link DOWN" in printed, printed
+    assert "phy id 7" not in printed, printed
+    assert "changed=0" in printed and "changed=1" not in printed, printed
+
+
+def test_configured_twice_nothing_changes(tmp_path):
+    """Addresses of a range are adopted where there are some, switches are set once, and the drift is seen."""
+    wish = {
+        "roce_settings": {"tls": False, "mtu": 1500},
+        "roce_ranges": ["10.77.0.0/16"],
+        "roce_gateway": ["10.77.0.1"],
+    }
+    labctl("break", "--lab", LAB, "node2", "tls-on", "2")
+    try:
+        status, printed, report = network(tmp_path, "rail", **wish)
+        assert status == 0 and "TLS" not in printed, printed
+        assert "changed=1" in printed
+        status, printed, report = network(tmp_path, "rail", **wish)
+        assert status == 0 and "TLS" not in printed, printed
+        assert "changed=1" not in printed, printed
+    finally:
+        labctl("mend", "--lab", LAB, "node2")
