@@ -33,6 +33,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--nodes", type=int, help="number of nodes (default: those it has, else 2)")
     sub.add_argument("--profile", help=PROFILE_HELP)
     sub.add_argument("--bare", action=argparse.BooleanOptionalAction, help="hardware without a driver, as delivered")
+    sub.add_argument("--isolated", action=argparse.BooleanOptionalAction, help="no way to the outside, no registry")
     sub.add_argument("--os", help=f"what nodes say they are, in turn: {', '.join(plan.SYSTEMS)}, or debian,openeuler")
     sub = command("down", _down, "remove the lab, and the engine if it was started from here and is not used")
     sub.add_argument("--all", action="store_true", help="every lab of this checkout")
@@ -102,9 +103,9 @@ def _up(options: argparse.Namespace) -> int:
     with exclusive():
         engine.ensure()
         cluster.check_foreign(options.lab)
-        wanted = cluster.wanted_lab(options.lab, options.nodes, profile, options.bare, options.os)
+        wanted = cluster.wanted_lab(options.lab, options.nodes, profile, options.bare, options.os, options.isolated)
         lab = cluster.up(wanted, images.ensure(map(wanted.system, wanted.nodes)))
-    what = lab.profile + (" (bare)" if lab.bare else "")
+    what = lab.profile + (" (bare)" if lab.bare else "") + (" (isolated)" if lab.isolated else "")
     say(f"lab {lab.name}: {plural(len(lab.nodes), 'node')} {what} up ({time.monotonic() - start:.1f} s)")
     for node in lab.nodes:
         say(f"    {node.name:8} {node.mgmt_ip:14} RoCE {node.roce_ip}")

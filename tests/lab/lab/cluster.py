@@ -79,7 +79,12 @@ def _remove_objects(name: str, root: Path | str = ROOT) -> None:
 
 
 def wanted_lab(
-    name: str, nodes: int | None, profile: str | None, bare: bool | None = None, system: str | None = None
+    name: str,
+    nodes: int | None,
+    profile: str | None,
+    bare: bool | None = None,
+    system: str | None = None,
+    isolated: bool | None = None,
 ) -> Lab:
     """The lab asked for: nodes and profile default to those it has, then to 2 and an Atlas 800I A2.
 
@@ -89,9 +94,10 @@ def wanted_lab(
     count = plan.check_nodes(nodes or (len(old.nodes) if old else 2))
     profile = profile or (old.profile if old else plan.DEFAULT_PROFILE)
     bare = bare if bare is not None else bool(old and old.bare)
+    isolated = isolated if isolated is not None else bool(old and old.isolated)
     system = system or (old.os if old else plan.SYSTEMS[0])
     if old and objects("network", name):
-        return dataclasses.replace(old, profile=profile, bare=bare, os=system).with_nodes(count)
+        return dataclasses.replace(old, profile=profile, bare=bare, isolated=isolated, os=system).with_nodes(count)
     networks = inspect("network", *docker("network", "ls", "-q").stdout.split())
     ours = {f"npuops-{name}-mgmt", f"npuops-{name}-roce"}
     taken = [
@@ -104,7 +110,7 @@ def wanted_lab(
     left = [pool["Subnet"] for kind in ours & set(networks) for pool in networks[kind]["IPAM"]["Config"] or []]
     taken += [route for route in host.routed_networks() if route not in left]
     mgmt, roce = plan.choose_subnets(taken)
-    return Lab(name, profile, mgmt, roce, bare=bare, os=system).with_nodes(count)
+    return Lab(name, profile, mgmt, roce, bare=bare, isolated=isolated, os=system).with_nodes(count)
 
 
 def up(lab: Lab, image_ids: dict[str, str]) -> Lab:
@@ -112,7 +118,10 @@ def up(lab: Lab, image_ids: dict[str, str]) -> Lab:
     plan.save(lab)
     _ensure_key(lab)
     networks = _ensure_networks(lab)
-    _ensure_registry(lab, image_ids[images.REGISTRY], networks["mgmt"])
+    if lab.isolated:
+        docker("rm", "-f", lab.registry_container, check=False)
+    else:
+        _ensure_registry(lab, image_ids[images.REGISTRY], networks["mgmt"])
     fresh = _ensure_nodes(lab, image_ids, networks)
     with Step(f"wait for systemd and SSH on {plural(len(lab.nodes), 'node')}"):
         keys = dict(each(lambda node: (node.mgmt_ip, _wait_booted(lab, node, node in fresh)), lab.nodes))
@@ -129,12 +138,13 @@ def _ensure_key(lab: Lab) -> None:
 
 
 def _ensure_networks(lab: Lab) -> dict[str, str]:
-    """Ids of the two networks by kind. A network of other addresses (a lost state file) is made anew."""
+    """Ids of the two networks by kind. One of other addresses (a lost state file) or another kind is made anew."""
     ids = {}
     for kind, subnet in (("mgmt", lab.mgmt), ("roce", lab.roce)):
         name = lab.network(kind)
         found = inspect("network", name).get(name)
-        if found and found["IPAM"]["Config"][0]["Subnet"] != subnet:
+        internal = "--internal" in plan.network_arguments(lab, kind, 0)
+        if found and (found["IPAM"]["Config"][0]["Subnet"], found["Internal"]) != (subnet, internal):
             for container in found["Containers"].values():
                 docker("rm", "-f", "-v", container["Name"])
             docker("network", "rm", name)

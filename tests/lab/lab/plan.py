@@ -45,6 +45,7 @@ class Lab:
     roce: str
     nodes: tuple[Node, ...] = ()
     bare: bool = False  # nodes have hardware and no driver
+    isolated: bool = False  # nodes reach this machine and each other, nothing else; there is no registry
     os: str = SYSTEMS[0]  # of the nodes, in turn: "openeuler", "debian,openeuler"
 
     @property
@@ -152,9 +153,12 @@ def object_labels(lab: str) -> list[str]:
 
 
 def network_arguments(lab: Lab, kind: str, mtu: int) -> list[str]:
-    """``docker network create`` arguments. RoCE is internal: it never becomes a node's way out."""
+    """``docker network create`` arguments. RoCE is internal: it never becomes a node's way out.
+
+    In an isolated lab management is internal as well: no route to the outside, and no names of it.
+    """
     subnet = lab.mgmt if kind == "mgmt" else lab.roce
-    internal = ["--internal"] if kind == "roce" else []
+    internal = ["--internal"] if kind == "roce" or lab.isolated else []
     return [
         "network", "create", *object_labels(lab.name), *internal, "--subnet", subnet,
         "--gateway", str(ipaddress.ip_network(subnet)[1]),
@@ -175,7 +179,8 @@ def node_arguments(lab: Lab, node: Node, image: str, cgroup_version: int) -> lis
     )
     return [
         "--name", lab.container(node), "--hostname", node.name, "--network-alias", node.name,
-        "--network", lab.network("mgmt"), "--ip", node.mgmt_ip, "--add-host", f"quay.io:{lab.registry_ip}",
+        "--network", lab.network("mgmt"), "--ip", node.mgmt_ip,
+        *([] if lab.isolated else ["--add-host", f"quay.io:{lab.registry_ip}"]),
         "--restart", "always", "--stop-signal", "SIGRTMIN+3", "--shm-size", "8g",
         *[word for name in CAPABILITIES for word in ("--cap-add", name)],
         "--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined",

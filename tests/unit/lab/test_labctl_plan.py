@@ -127,6 +127,12 @@ def test_roce_network_is_internal_and_both_have_the_uplinks_mtu():
         assert options(arguments, "--opt") == ["com.docker.network.driver.mtu=1400"]
 
 
+def test_an_isolated_lab_has_no_way_out_and_no_registry():
+    lab = make(1, isolated=True)
+    assert "--internal" in plan.network_arguments(lab, "mgmt", 1400)
+    assert not [word for word in plan.node_arguments(lab, lab.nodes[0], "image", 1) if "quay.io" in word]
+
+
 def test_fingerprint_changes_with_the_profile_and_only_then():
     lab = make()
     same = plan.fingerprint(plan.node_arguments(make(), lab.nodes[0], "image", 1))
