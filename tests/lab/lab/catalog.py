@@ -50,8 +50,26 @@ class Package:
     known_options: str = ""
 
 
+# Ascend Docker Runtime: version -> (how it calls itself, whether it asks for the EULA, whether it knows old options).
+# 7.1.RC1, 26.0.1 and 26.1.0 of the vendor's published scripts differ in exactly these.
+RUNTIMES = {
+    "7.1.RC1": ("Ascend Docker Runtime", False, True),
+    "26.0.1": ("ascend-docker-runtime", False, True),
+    "26.1.0": ("ascend-docker-runtime", True, False),
+}
+RUNTIME_OPTIONS = (
+    "--help --install --install-path --uninstall --upgrade --install-type --version --install-scene --config-file-path"
+)
+RUNTIME_OLD_OPTIONS = "--ce --check --info --list --quiet --tar"
+CANN = ("8.1.RC1", "8.3.RC2", "8.5.0")
+CANN_CHIPS = ("910b", "310p", "A3")
+MACHINES = ("x86_64", "aarch64")
+
+
 def packages() -> list[Package]:
-    return [package for hdk in RELEASES for chip in hdk.chips for package in _hdk(hdk, chip)]
+    found = [package for hdk in RELEASES for chip in hdk.chips for package in _hdk(hdk, chip)]
+    found += [_runtime(version, machine) for version in RUNTIMES for machine in MACHINES]
+    return found + [package for version in CANN for machine in MACHINES for package in _cann(version, machine)]
 
 
 def zips() -> dict[str, list[str]]:
@@ -100,6 +118,68 @@ def _hdk(hdk: Hdk, chip: str) -> list[Package]:
         "hdk/firmware.help",
     )
     return [*drivers, firmware]
+
+
+def _runtime(version: str, machine: str) -> Package:
+    title, eula, old = RUNTIMES[version]
+    return Package(
+        f"Ascend-docker-runtime_{version}_linux-{machine}.run",
+        "ASCEND-DOCKER-RUNTIME RUN PACKAGE",
+        {
+            "runtime_installer/install.sh": "install.sh",
+            "runtime_installer/common.sh": "common.sh",
+            "runtime_installer/uninstall.sh": "uninstall.sh",
+            "runtime_installer/agreement.txt": "agreement.txt",
+            "runtime_installer/ascend-docker-plugin-install-helper": "ascend-docker-plugin-install-helper",
+            "runtime_installer/base.list": "base.list",
+            "docker_runtime/payload": "payload",
+        },
+        {
+            "version": version,
+            "title": title,
+            "title_plain": title.lower(),
+            "title_version": "Ascend-docker-runtime" if " " in title else title,
+            "eula": "y" if eula else "n",
+            "old_words": "y" if old else "n",
+        },
+        {},
+        "runtime_installer/options_7.help" if old else "runtime_installer/options.help",
+        scratch="${TMPDIR:-$HOME}",
+        known_options=f"{RUNTIME_OPTIONS} {RUNTIME_OLD_OPTIONS}" if old else RUNTIME_OPTIONS,
+    )
+
+
+def _cann(version: str, machine: str) -> list[Package]:
+    """Toolkit, what it needs for each chip, and nnal. Before 8.5 the operators are called kernels."""
+    new = tuple(int(part) for part in version.split(".")[:2]) >= (8, 5)
+    arch = f"linux-{machine}"
+    found = [("toolkit", f"Ascend-cann-toolkit_{version}_{arch}", "", "Toolkit")]
+    for chip in CANN_CHIPS:
+        if new:
+            found.append(("ops", f"Ascend-cann-{chip}-ops_{version}_{arch}", chip, "Ops"))
+        elif chip != "A3":
+            found.append(("kernels", f"Ascend-cann-kernels-{chip}_{version}_{arch}", chip, f"kernels_{chip}"))
+    found.append(("nnal", f"Ascend-cann-nnal_{version}_{arch}", "", "Nnal"))
+    return [
+        Package(
+            f"{name}.run",
+            "ASCEND_RUN_PACKAGE",
+            {"cann/install.sh": "install.sh", "cann/agreement.txt": "agreement.txt"},
+            {
+                "component": component,
+                "tag": tag,
+                "version": version,
+                "innerversion": "V100R001C23SPC001B235",
+                "package_arch": machine,
+                "package_name": name,
+                "chip": chip,
+                "layout": "new" if new else "old",
+            },
+            {},
+            "cann/options.help",
+        )
+        for component, name, chip, tag in found
+    ]
 
 
 def driver_info(hdk: Hdk) -> str:
