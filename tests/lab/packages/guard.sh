@@ -1,3 +1,5 @@
+# shellcheck shell=bash disable=SC1007,SC1091,SC2034,SC2154,SC2174
+# (variables cross files that are sourced or made by the catalog; paths are made level by level before)
 # Sourced by every emulated installer. NPUPKG_ROOT (tests) puts a directory in the place of /.
 ROOT=${NPUPKG_ROOT:-}
 if [ -z "$ROOT" ] && ! tr '\0' '\n' </proc/1/environ 2>/dev/null | grep -q '^NPUSIM_PROFILE='; then

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # Emulated vendor package: runs on lab nodes only. The archive follows the last line of this script.
 # It verifies, unpacks and starts the installer inside, and speaks, as the self-extracting archives of the vendor do.
 label='@LABEL@'
@@ -8,6 +8,7 @@ known='@KNOWN@'
 sha256='@SHA256@'
 size=@SIZE@
 skip=@SKIP@
+unpacked_kb=@UNPACKED_KB@
 
 help() {
   cat >&2 <<'END'
@@ -72,9 +73,9 @@ fi
 here=$PWD
 printf 'Uncompressing %s' "$label" >&2
 free=$(df -kP "$scratch" | awk 'END {print $4}')
-if [ "$free" -lt "@UNPACKED_KB@" ]; then
+if [ "$free" -lt "$unpacked_kb" ]; then
   echo "" >&2
-  echo "Not enough space left in $scratch ($free KB) to decompress $0 (@UNPACKED_KB@ KB)" >&2
+  echo "Not enough space left in $scratch ($free KB) to decompress $0 ($unpacked_kb KB)" >&2
   exit 1
 fi
 if ! tail -n +"$((skip + 1))" "$0" | tar xzof - -C "$scratch" 2>/dev/null; then

@@ -1,3 +1,5 @@
+# shellcheck shell=bash disable=SC1007,SC2015,SC2016,SC1091,SC2034,SC2154,SC2174
+# (variables cross files that are sourced or made by the catalog; paths are made level by level before)
 # Installer of a CANN package: toolkit, kernels (ops since 8.5) or nnal. $1: --NAME of the package, $2: --directory it
 # was called in, then the caller's words. Before 8.5 all is below ascend-toolkit/VERSION, since then in cann-VERSION.
 umask 022

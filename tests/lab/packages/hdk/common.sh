@@ -1,3 +1,5 @@
+# shellcheck shell=bash disable=SC1007,SC1091,SC2034,SC2154,SC2174
+# (variables cross files that are sourced or made by the catalog; paths are made level by level before)
 # What the installers of driver and firmware share: log, texts, /etc/ascend_install.info. Sourced.
 # TAG (Driver, Firmware) and tag (driver, firmware) are set by the caller.
 seclog=/var/log/ascend_seclog

@@ -1,3 +1,5 @@
+# shellcheck shell=bash disable=SC1007,SC1091,SC2034,SC2154,SC2174
+# (variables cross files that are sourced or made by the catalog; paths are made level by level before)
 # The driver's installer. $1: --NAME of the package, $2: --directory it was called in, then the caller's words.
 . ./guard.sh
 TAG=Driver tag=driver

@@ -1,3 +1,5 @@
+# shellcheck shell=bash disable=SC1007,SC1091,SC2034,SC2154,SC2174
+# (variables cross files that are sourced or made by the catalog; paths are made level by level before)
 # The firmware's installer. $1: --NAME of the package, $2: --directory it was called in, then the caller's words.
 # The vendor has not published this one: texts are of published logs, refusals those of the driver's installer.
 . ./guard.sh

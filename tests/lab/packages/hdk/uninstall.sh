@@ -1,4 +1,5 @@
-#!/bin/bash
+#!/usr/bin/env bash
+# shellcheck disable=SC1091,SC2034,SC2154
 # driver/script/uninstall.sh and firmware/script/uninstall.sh of an installation: --quiet, --force or nothing.
 cd "$(dirname "$(readlink -f "$0")")" || exit 1
 . ./guard.sh

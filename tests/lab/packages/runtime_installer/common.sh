@@ -1,3 +1,5 @@
+# shellcheck shell=bash disable=SC1007,SC1091,SC2034,SC2154,SC2174
+# (variables cross files that are sourced or made by the catalog; paths are made level by level before)
 # What the installer of Ascend Docker Runtime and its uninstall.sh share. Sourced.
 log_dir=$ROOT/var/log/ascend-docker-runtime
 log() { # level, text: printed and logged

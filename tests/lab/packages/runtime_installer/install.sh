@@ -1,3 +1,5 @@
+# shellcheck shell=bash disable=SC1007,SC1091,SC2034,SC2154,SC2174
+# (variables cross files that are sourced or made by the catalog; paths are made level by level before)
 # Installer of Ascend Docker Runtime. $1: --NAME of the package, $2: --directory it was called in, then the caller's
 # words. What it installs is the emulated OCI runtime in payload/.
 umask 027
@@ -95,7 +97,7 @@ lay_down() {
     cp -f "./payload/$name" "$target/$name" && chmod 550 "$target/$name" || return 1
   done
   # What a release of the runtime needs beside its executables.
-  [ ! -d ./payload/lib ] || { rm -rf "$target/lib" && cp -r ./payload/lib "$target/lib"; } || return 1
+  [ ! -d ./payload/lib ] || { rm -rf "${target:?}/lib" && cp -r ./payload/lib "$target/lib"; } || return 1
   cp -f ./uninstall.sh ./common.sh ./guard.sh "$target/script/" && chmod 500 "$target/script/uninstall.sh"
 }
 base_list() { # replaces what is there, with all that was added to it

@@ -1,4 +1,5 @@
-#!/bin/bash
+#!/usr/bin/env bash
+# shellcheck disable=SC1091,SC2034,SC2154
 # script/uninstall.sh of Ascend Docker Runtime: NONE SCENE CONFIG-FILE, all of them optional.
 cd "$(dirname "$(readlink -f "$0")")" || exit 1
 . ./guard.sh
