@@ -113,7 +113,7 @@ def collect(install_path: str | None = None, install_info: str = INSTALL_INFO, r
     real = set()
     for base in dict.fromkeys(os.path.normpath(path) for path in paths if path):
         for pattern in _PATTERNS:
-            for found in sorted(glob.glob(_below(root, os.path.join(base, pattern)))):
+            for found in sorted(glob.glob(below(root, os.path.join(base, pattern)))):
                 # Real directories sort before links of this name ("8.3.RC2" and "latest", "cann-8.5.0" and "cann").
                 if os.path.realpath(found) not in real:
                     real.add(os.path.realpath(found))
@@ -134,13 +134,14 @@ def read_installed(files: dict, install_info: str = INSTALL_INFO) -> Installed:
     )
 
 
-def _below(root: str, path: str) -> str:
+def below(root: str, path: str) -> str:
+    """An absolute path of the machine whose root directory is ``root``."""
     return os.path.join(root, path.lstrip("/"))
 
 
 def _take(texts: dict, root: str, path: str) -> None:
     try:
-        with open(_below(root, path), encoding="utf-8", errors="replace") as handle:
+        with open(below(root, path), encoding="utf-8", errors="replace") as handle:
             texts[path] = handle.read()
     except OSError:
         return  # not there, or a directory of that name: not installed
@@ -200,4 +201,4 @@ def _family(package_name: str) -> str | None:
     return _FAMILIES[found.group(1)] if found else None
 
 
-__all__ = ["ASCEND", "INSTALL_INFO", "Cann", "Installed", "Part", "collect", "parse_values", "read_installed"]
+__all__ = ["ASCEND", "INSTALL_INFO", "Cann", "Installed", "Part", "below", "collect", "parse_values", "read_installed"]

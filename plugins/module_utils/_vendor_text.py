@@ -31,7 +31,7 @@ _SUCCESS = {
     "driver": r"driver package (?P<done>\w+) (?:successfully|finished)",
     "firmware": r"firmware package (?P<done>\w+) (?:successfully|finished)",
     "cann": r"(?P<done>(?:un)?install|upgrade)(?:ed|d)? success",
-    "docker_runtime": r"ascend-docker-runtime (?P<done>(?:un)?install|upgrade) success",
+    "docker_runtime": r"(?:ascend-docker-runtime )?(?P<done>(?:un)?install|upgrade)(?:\.sh exec)? success",
 }
 _NOTHING = {"docker_runtime": r"uninstall skipping, the specified install path does not exist"}
 _DECLINED = r"user declined EULA|installation Stoped|Stop installation|(?:install|upgrade)\w* (?:is )?cancell?ed"
@@ -93,9 +93,9 @@ _FAILURES = (
         "Stop them; npu-smi info lists the processes, hdk_drain of the role hdk stops services of this collection.",
     ),
     (
-        r"firmware is installed, current version: (\S+?),? required version is (\S+)",
-        "the installed firmware {} is outside what this driver accepts, {}",
-        "Install the firmware of the same HDK release first, then the driver.",
+        r"(\w+) is installed, current version: (\S+?),? required version is (.+?),? version check failed",
+        "the installed {} {} is outside what this package accepts, {}",
+        "Use driver and firmware of one HDK release: firmware first, then the driver, unless there is none yet.",
     ),
     (
         r"version check failed|Version check does not match, please use ([^\n]+?)\.",
@@ -127,6 +127,11 @@ _FAILURES = (
         r"0x0003;ERR_DES:\s*([^\n]+?)\s*$",
         "the installation path is not accepted: {}",
         "It must be absolute, of letters, digits, - and _, owned by root, and its parent must be there.",
+    ),
+    (
+        r"install the driver package first",
+        "firmware is written through the driver, and none is installed",
+        "Install the driver first.",
     ),
     (r"0x0080", "it is not installed, or could not be restored", "Compare the log; a restart may be needed."),
     (

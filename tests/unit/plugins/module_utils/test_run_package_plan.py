@@ -139,7 +139,9 @@ BAD = [
     ("driver", 1, "[ERROR]Set boot-items failed\n[INFO]Failed to install driver package, please retry after uninstall "
      "and reboot!\n", "half-way"),
     ("driver", 1, "[ERROR]firmware is installed, current version: 6.4.0, required version is [7.0.0,7.8.99], version "
-     "check failed.\n", "firmware 6.4.0 is outside what this driver accepts, .7.0.0,7.8.99"),
+     "check failed.\n", "firmware 6.4.0 is outside what this package accepts, .7.0.0,7.8.99.$"),
+    ("firmware", 1, "ERR_DES:driver package is not installed on this device, please install the driver package first\n",
+     "none is installed"),
     ("driver", 1, "Not enough space left in /tmp (1000 KB) to decompress x.run (90000 KB)\n", "no space left in /tmp"),
     ("driver", 1, f"{STAMP}[ERROR]Something nobody has seen\n", r"it says: \[ERROR\]Something nobody has seen"),
     ("firmware", 1, "[ERROR]The firmware upgrade failed\n", "it says"),
