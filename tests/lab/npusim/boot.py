@@ -68,7 +68,7 @@ def load_driver(fresh: bool, anew: bool = False) -> Machine:
 
 def ensure_state(environ: Mapping[str, str]) -> Machine:
     """The stored machine, or a new one from ``NPUSIM_PROFILE``, ``NPUSIM_NODE`` and ``NPUSIM_ROCE``."""
-    os.makedirs(state.DEFAULT_DIR if not state.standalone() else state.state_dir(), exist_ok=True)
+    os.makedirs(os.environ.get("NPUSIM_STATE") or state.DEFAULT_DIR, exist_ok=True)
     with contextlib.suppress(state.NoState):
         return state.load()
     name = environ.get("NPUSIM_PROFILE", "")

@@ -232,6 +232,17 @@ def _board_chip(machine: Machine, npu: Npu, chip: Chip) -> Rows:
     ]
 
 
+def _spod(machine: Machine, chip: Chip, usage: Usage) -> Rows:
+    """Who a die is in its super pod: print_npu_spod_info and IP_CONVERT_SDID of the published driver."""
+    phy_id, server = chip.phy_id, machine.node
+    return [
+        ("SDID", server << 22 | phy_id // 2 << 18 | phy_id % 2 << 16 | phy_id),
+        ("Super Pod Size", 384),  # dies of the largest pod; assumed
+        ("Super Pod ID", machine.super_pod),
+        ("Server Index", server),
+    ]
+
+
 KINDS: dict[str, Callable[[Machine, Chip, Usage], Rows]] = {
     "board": _product,  # answered for the whole NPU, see render
     "health": _health,
@@ -242,6 +253,7 @@ KINDS: dict[str, Callable[[Machine, Chip, Usage], Rows]] = {
     "power": _power_rows,
     "memory": _memory,
     "product": _product,
+    "spod-info": _spod,
 }
 
 

@@ -62,7 +62,7 @@ def answer(machine: Machine, args: list[str], bad: Callable[[Machine, str], int]
         return 0
     if kind in cli_vnpu.INFO:
         return cli_vnpu.info(machine, kind, values, bad)
-    if kind not in info_sections.KINDS:
+    if kind not in info_sections.KINDS or kind == "spod-info" and machine.family != "910_93":
         print(f"This device does not support querying {kind}.")
         return 0
     npu = next((n for n in machine.present() if str(n.npu_id) == values.get("-i")), None)

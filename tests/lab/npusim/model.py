@@ -171,6 +171,7 @@ class Machine:
     busy: dict[str, int] = field(default_factory=dict)  # tool name -> calls still to be refused
     slow: dict[str, float] = field(default_factory=dict)  # tool name -> seconds added to every call
     roce_network: str | None = None  # what the ports of all nodes share
+    super_pod: int = 0  # A3: which super pod the server is in
     was: dict[str, dict[str, list[Any]]] = field(default_factory=dict)  # as for a port
     query_s: float = 0  # seconds every call of hccn_tool lasts in all, ports side by side; 0 = as long as it takes
     ping_s: float = 0  # the same for its pings

@@ -178,3 +178,12 @@ def test_model_index_names_every_tensor_of_the_weights():
     index = json.loads(model["model.safetensors.index.json"])
     assert set(index["weight_map"]) == set(header) - {"__metadata__"}
     assert index["metadata"]["total_size"] == len(weights) - 8 - length
+
+
+def test_a_bare_lab_is_known_as_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(plan, "STATE_DIR", tmp_path)
+    lab = make(bare=True)
+    assert "NPUSIM_BARE=1" in plan.node_arguments(lab, lab.nodes[0], "image", 1)
+    assert "NPUSIM_BARE=1" not in plan.node_arguments(make(), lab.nodes[0], "image", 1)
+    plan.save(lab)
+    assert plan.load("lab") == lab
