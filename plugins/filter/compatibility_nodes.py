@@ -11,7 +11,8 @@ name: compatibility_nodes
 short_description: What was read on nodes, as npuops.ascend.compatibility takes it
 version_added: 1.1.0
 description:
-  - Takes C(hostvars), and for each host what M(npuops.ascend.host_check) and M(npuops.ascend.stack_info) returned.
+  - Takes C(hostvars), and for each host what M(npuops.ascend.host_check) returned, and M(npuops.ascend.stack_info) and
+    M(npuops.ascend.hccn_check) where they were called.
   - The family of the NPUs is that of the facts of M(npuops.ascend.npu_info) where these are there.
   - A node that did not answer, or on which a module failed, gets the reason instead.
 positional: hosts
@@ -33,16 +34,16 @@ options:
     description: Name of the variable into which M(npuops.ascend.stack_info) was registered.
     type: str
     default: stack
+  ports:
+    description: Name of the variable into which M(npuops.ascend.hccn_check) was registered.
+    type: str
+    default: ports
 author:
   - npuops contributors (@npuops)
 """
 
 EXAMPLES = r"""
 ---
-- name: Read what is installed
-  npuops.ascend.stack_info:
-  register: stack
-
 - name: Read what the node is like
   npuops.ascend.host_check:
     controller_time: "{{ now().timestamp() }}"
@@ -57,37 +58,31 @@ EXAMPLES = r"""
 
 RETURN = r"""
 _value:
-  description: A mapping for each host with C(host), C(stack), C(chip), C(driver) and C(error).
+  description: A mapping for each host with C(host), C(stack), C(chip), C(driver), C(ports) and C(error).
   type: dict
 """
 
 
-def compatibility_nodes(hostvars, hosts, host="host", stack="stack"):
-    return {name: _node(hostvars[name], host, stack) for name in hosts}
+def compatibility_nodes(hostvars, hosts, host="host", stack="stack", ports="ports"):
+    return {name: _node(hostvars[name], host, stack, ports) for name in hosts}
 
 
-def _node(variables, host, stack):
-    read, installed = variables.get(host) or {}, variables.get(stack) or {}
+def _node(variables, host, stack, ports):
+    read, installed, asked = (variables.get(name) or {} for name in (host, stack, ports))
     npu = variables.get("ansible_facts", {}).get("npu") or {}
     kinds = {kind.name for kind in map(family, (chip["name"] for chip in npu.get("chips") or [])) if kind}
     return {
         "host": read.get("host"),
-        "stack": _stack(installed),
+        "stack": installed.get("stack"),
         "chip": next(iter(kinds)) if len(kinds) == 1 else None,
         "driver": npu.get("driver_version"),
-        "error": _error(read, "host") or _error(installed, "driver" if "driver" in installed else "ansible_facts"),
+        "ports": asked.get("problems") or [],
+        "error": _error(read, "host") or _error(installed, "stack") or _error(asked, "problems"),
     }
 
 
-def _stack(installed):
-    facts = (installed.get("ansible_facts") or {}).get("ascend_stack")
-    return facts or ({key: installed[key] for key in installed if key in _PARTS} if "driver" in installed else None)
-
-
-_PARTS = ("driver", "firmware", "cann", "docker_runtime", "hdk")
-
-
 def _error(result, key):
+    """Why a result does not have what it is for; None if it has, or was not asked for."""
     if result.get("unreachable"):
         return "it does not answer"
     if result and not result.get("skipped") and key not in result:

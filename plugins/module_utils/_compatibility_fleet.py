@@ -22,15 +22,17 @@ _SHOWN_HOSTS = 4
 class Node(NamedTuple):
     """What was read on a node.
 
-    :ivar host: what C(_host_check.look) read, or None. :ivar stack: what C(stack_info) returned, or None.
-    :ivar chip: family of its NPUs, where the PCI bus does not tell. :ivar driver: version that npu-smi shows.
-    :ivar error: why it could not be read, in one sentence.
+    :ivar host: what C(_host_check.look) read, or None. :ivar stack: what C(stack_info) returned, which goes before
+        what the host says of itself. :ivar chip: family of its NPUs, where the PCI bus does not tell.
+    :ivar driver: version that npu-smi shows. :ivar ports: problems that C(hccn_check) returned.
+    :ivar error: why the node could not be read, in one sentence.
     """
 
     host: dict | None = None
     stack: dict | None = None
     chip: str | None = None
     driver: str | None = None
+    ports: tuple = ()
     error: str | None = None
 
     @property
@@ -39,7 +41,8 @@ class Node(NamedTuple):
 
     def found(self):
         """Versions as a L(Case) takes them."""
-        stack = self.stack or {}
+        files = (self.host or {}).get("installed") or {}
+        stack = {**files, **(self.stack or {})}
         driver, firmware = _part(stack.get("driver")), _part(stack.get("firmware"))
         toolkits = [entry for entry in stack.get("cann") or [] if entry.get("component", "toolkit") == "toolkit"]
         versions = sorted((entry["version"] for entry in toolkits if entry.get("version")), key=version_key)
@@ -51,8 +54,8 @@ class Node(NamedTuple):
             "cann": versions[-1] if versions else None,
             "docker_runtime": _part(stack.get("docker_runtime")).get("installed"),
             "docker": (self.host or {}).get("docker", {}).get("version"),
-            "driver_accepts": driver.get("accepts"),
-            "firmware_accepts": firmware.get("accepts"),
+            "driver_accepts": _part(files.get("driver")).get("accepts"),
+            "firmware_accepts": _part(files.get("firmware")).get("accepts"),
         }
 
 
@@ -102,6 +105,10 @@ def judge(nodes, wish, services=(), images=None, limits=None):
         if node.host:
             for finding in check_host(node.host, node.family, limits, len(nodes) > 1):
                 add(finding, name)
+        for finding in _left_half_way(node):
+            add(finding, name)
+        for problem in node.ports or ():
+            add(Finding("warning", "RoCE port", f"{problem['item']} {problem['problem']}", problem["remedy"]), name)
     hosts = {name: node.host for name, node in nodes.items() if node.host}
     for finding, names in [*compare_hosts(hosts, limits), *_versions_apart(nodes, wish)]:
         add(finding, *names)
@@ -114,6 +121,13 @@ def _case(node, wish, services, images):
     mine = tuple(name for engine, name in (images or {}).items() if engine in engines and image(name).release)
     vllm = tuple(service for service in services if service.get("engine") == "vllm")
     return Case(wish, node.found(), node.family, mine, vllm)
+
+
+def _left_half_way(node):
+    for word in ("driver", "firmware"):
+        part = _part({**((node.host or {}).get("installed") or {}), **(node.stack or {})}.get(word))
+        if part.get("complete") is False:
+            yield Finding("error", word, "its installation was left half-way", "install it again with role hdk")
 
 
 def _versions_apart(nodes, wish):

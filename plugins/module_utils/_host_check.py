@@ -1,7 +1,7 @@
 # Copyright (c) 2026, npuops contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a node is like: system, memory, clock, ids, disks, NPUs on its bus. Read from files, nothing is started.
+"""What a node is like: system, memory, clock, ids, disks, NPUs, vendor software. Read from files, nothing is started.
 
 Whatever cannot be read is None: a container has no governor, a virtual machine no NUMA. Judging is another matter
 (C(_compatibility_host)), for much of it shows only beside the other nodes.
@@ -20,6 +20,7 @@ import socket
 import time
 
 from ._hccn_conf import parse_conf
+from ._vendor_installed import collect, read_installed
 
 # Huawei's vendor id, and families by device id: device_bdf of the driver's installer, and `lspci` of machines.
 PCI_VENDOR = "0x19e5"
@@ -249,6 +250,21 @@ def roce(files, path="/etc/hccn.conf"):
     }
 
 
+def installed(files):
+    """Versions of driver, firmware, CANN and Ascend Docker Runtime, with the keys of C(stack_info).
+
+    C(accepts) are the versions of its counterpart that driver and firmware name, as pairs of limits.
+    """
+    found = read_installed(collect(root=files.root))
+    parts = {"driver": found.driver, "firmware": found.firmware}
+    return {
+        **{name: {**part.to_dict(), "accepts": [list(span) for span in part.accepts]} for name, part in parts.items()},
+        "cann": [entry.to_dict() for entry in found.cann],
+        "docker_runtime": found.docker_runtime.version,
+        "hdk": found.hdk,
+    }
+
+
 def look(
     root="/", model_dirs=(), controller_time=None, docker_socket="/var/run/docker.sock", hccn_conf="/etc/hccn.conf"
 ):
@@ -267,6 +283,7 @@ def look(
         "ids": ids(files),
         "npus": npus(files),
         "roce": roce(files, hccn_conf),
+        "installed": installed(files),
     }
 
 

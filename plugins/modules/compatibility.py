@@ -28,9 +28,9 @@ options:
   nodes:
     description:
       - What was read on each node, by inventory name. The filter P(npuops.ascend.compatibility_nodes#filter) makes it.
-      - C(host) is RV(npuops.ascend.host_check#module:host), C(stack) what M(npuops.ascend.stack_info) returned as
-        C(ascend_stack), C(chip) the family of the NPUs and C(driver) the version of the driver, both for nodes that do
-        not tell otherwise, and C(error) says why a node could not be read.
+      - C(host) is RV(npuops.ascend.host_check#module:host), C(stack) RV(npuops.ascend.stack_info#module:stack),
+        C(ports) the C(problems) of M(npuops.ascend.hccn_check), C(chip) the family of the NPUs and C(driver) the
+        version of the driver, both for nodes that do not tell otherwise, and C(error) why a node could not be read.
     type: dict
     default: {}
   services:
@@ -175,7 +175,7 @@ from ..module_utils._compatibility_fleet import Node, judge, table
 from ..module_utils._compatibility_host import Limits
 from ..module_utils._text_file import write_text
 
-NODE_KEYS = ("host", "stack", "chip", "driver", "error")
+NODE_KEYS = ("host", "stack", "chip", "driver", "ports", "error")
 
 
 def main():
@@ -205,8 +205,8 @@ def main():
         lines = table(nodes, found)
     except (AttributeError, KeyError, TypeError) as exc:
         module.fail_json(
-            msg="nodes: every entry must have what host_check and stack_info returned; reading them failed with "
-            f"{exc!r}. See whether both ran on each of these nodes."
+            msg="nodes: every entry must have what host_check returned; reading them failed with "
+            f"{exc!r}. See whether it ran on each of these nodes."
         )
     levels = [shared.finding.level for shared in found]
     report = {

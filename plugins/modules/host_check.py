@@ -12,8 +12,8 @@ short_description: Read what a node is like, from its files and in one call
 version_added: 1.1.0
 description:
   - Reads operating system, kernel, architecture, Python, huge pages, C(vm.swappiness), NUMA balancing, CPU governors,
-    firewalls, SELinux, C(/dev/shm), disk space for images and models, clock, ids of the host, NPUs on the PCI bus, and
-    the RoCE addresses in C(hccn.conf).
+    firewalls, SELinux, C(/dev/shm), disk space for images and models, clock, ids of the host, NPUs on the PCI bus, the
+    RoCE addresses in C(hccn.conf), and the versions that the vendor's installers left.
   - No tool is started and nothing is judged. M(npuops.ascend.compatibility) judges, because clocks and ids say
     something only beside those of the other nodes.
   - Needs neither driver nor Docker.
@@ -52,6 +52,7 @@ author:
   - npuops contributors (@npuops)
 seealso:
   - module: npuops.ascend.compatibility
+  - module: npuops.ascend.stack_info
 """
 
 EXAMPLES = r"""
@@ -162,6 +163,13 @@ host:
       description: RoCE addresses in C(hccn.conf) by phy id, null without that file.
       type: dict
       sample: {"0": 10.77.1.10}
+    installed:
+      description:
+        - C(driver) and C(firmware) (each with C(installed), C(path), C(complete) and C(accepts), the versions of the
+          other one that it names), C(cann), C(docker_runtime) and C(hdk), as in M(npuops.ascend.stack_info), which also
+          tells what runs.
+      type: dict
+      sample: {driver: {installed: 25.5.1, path: /usr/local/Ascend, complete: true, accepts: [["7.0.0", "7.8.99"]]}}
 """
 
 from ansible.module_utils.basic import AnsibleModule

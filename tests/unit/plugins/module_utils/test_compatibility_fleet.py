@@ -190,6 +190,31 @@ def test_a_node_that_does_not_answer_is_an_error_of_its_own():
     assert said(nodes) == [("error", "n3: node: it does not answer; see that it is up, its address, user and key.")]
 
 
+def test_the_host_tells_its_versions_where_stack_info_was_not_called():
+    installed = {
+        "driver": {"installed": "24.1.0", "complete": True, "accepts": [["7.0.0", "7.1.99"]]},
+        "firmware": {"installed": "7.7.0.6.236", "complete": True, "accepts": []},
+        "cann": [{"component": "toolkit", "version": "8.3.RC2"}, {"component": "toolkit", "version": "8.2.RC1"}],
+        "docker_runtime": "7.1.RC1",
+    }
+    node = Node(host(installed=installed))
+    found = node.found()
+    assert (found["hdk"], found["firmware"], found["cann"]) == ("24.1.0", "7.7.0.6.236", "8.3.RC2")
+    assert [sentence for level, sentence in said({"n1": node}) if level == "error"] == [
+        "n1: driver and firmware: driver 24.1.0 takes firmware 7.0.0 to 7.1.99, and 7.7.0.6.236 is installed; "
+        "install driver and firmware of one HDK release, firmware first."
+    ]
+    installed["driver"]["complete"] = False
+    assert "n1: driver: its installation was left half-way" in said({"n1": node})[1][1]
+
+
+def test_problems_of_ports_are_warnings():
+    problem = {"item": "phy id 3", "problem": "has its link DOWN", "remedy": "change the cable"}
+    assert said({"n1": Node(host(), stack(), ports=(problem,))}) == [
+        ("warning", "n1: RoCE port: phy id 3 has its link DOWN; change the cable.")
+    ]
+
+
 def test_a_bare_node_has_nothing_against_it():
     bare = {"n1": Node(host(npus={"on_bus": 8, "family": "A2", "phy_ids": []}, roce=None), stack(None, None))}
     assert said(bare, "25.5.0") == []

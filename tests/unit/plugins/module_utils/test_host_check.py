@@ -52,6 +52,9 @@ FILES = {
     "run/systemd/units/invocation:firewalld.service": "",
     "run/systemd/units/invocation:chronyd.service": "",
     "lib/modules/5.10.0-216/build/Makefile": "",
+    "etc/ascend_install.info": "Driver_Install_Path_Param=/usr/local/Ascend\n"
+    "Firmware_Install_Path_Param=/usr/local/Ascend\n",
+    "usr/local/Ascend/driver/version.info": "Version=25.5.1\ncompatible_version_fw=[7.0.0,7.8.99]\n",
 }
 
 
@@ -86,6 +89,9 @@ def test_all_of_a_node(node):
         "roce": {"0": "10.77.1.10", "1": "10.77.1.11"},
     }
     assert {key: found[key] for key in expected} == expected
+    driver = {"installed": "25.5.1", "path": "/usr/local/Ascend", "complete": True, "accepts": [["7.0.0", "7.8.99"]]}
+    assert found["installed"]["driver"] == driver
+    assert found["installed"]["firmware"]["complete"] is False
     assert found["clock"]["kept_by"] == "chronyd" and found["clock"]["ahead_s"] > 1e9
     assert [disk["use"] for disk in found["disks"]] == ["images", "models"]
     assert found["disks"][0]["path"] == "/data/docker" and found["disks"][0]["total_gb"] > 0
@@ -98,6 +104,7 @@ def test_a_node_without_any_file(tmp_path):
     assert found["os"] == {"id": None, "version": None, "name": None}
     assert found["memory"]["total_mb"] is None and found["governors"] == [] and found["firewalls"] == []
     assert found["npus"] == {"on_bus": 0, "family": None, "phy_ids": []}
+    assert found["installed"]["driver"]["installed"] is None and found["installed"]["docker_runtime"] is None
     assert found["ids"]["machine_id"] is None and found["clock"]["ahead_s"] is None
 
 

@@ -46,7 +46,7 @@ def variables(call, tmp_path):
     host = call(host_check, root=str(root), controller_time=time.time())
     assert host["changed"] is False
     stack = {"driver": {"installed": "25.5.0", "running": "25.5.0"}, "firmware": {}, "cann": [], "docker_runtime": None}
-    return {"n1": {"host": host, "stack": {"changed": False, "ansible_facts": {"ascend_stack": stack}}}}
+    return {"n1": {"host": host, "stack": {"changed": False, "stack": stack}}}
 
 
 def test_a_play(call, variables, tmp_path):
@@ -90,8 +90,8 @@ def test_warnings_never_fail(call):
     ("given", "words"),
     [
         ({"wish": "newest"}, "wish: 'newest' is no version of the HDK"),
-        ({"nodes": {"n1": {"host": {"arch": "x86_64"}}}}, "nodes: every entry must have what host_check"),
-        ({"nodes": {"n1": 7}}, "nodes: every entry must have what host_check"),
+        ({"nodes": {"n1": {"host": {"arch": "x86_64"}}}}, "nodes: every entry must have what host_check returned"),
+        ({"nodes": {"n1": 7}}, "nodes: every entry must have what host_check returned"),
     ],
 )
 def test_input_that_cannot_be_understood(call, given, words):
@@ -106,7 +106,7 @@ def test_input_that_cannot_be_understood(call, given, words):
         ({"failed": True, "msg": "no python\nat all"}, {}, "no python"),
         ({"host": {}}, {"failed": True, "msg": "It broke."}, "It broke"),
         ({"skipped": True}, {"unreachable": True}, "it does not answer"),
-        ({"host": {}}, {"driver": {"installed": None}}, None),
+        ({"host": {}}, {"stack": {"driver": {"installed": None}}}, None),
         ({}, {}, None),
     ],
 )
