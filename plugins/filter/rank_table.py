@@ -81,6 +81,12 @@ def _server(hostvars, host, phy_ids, addresses):
         raise AnsibleFilterError(
             f"rank_table: {host} has no NPU with phy id {unknown[0]}; it has {', '.join(map(str, sorted(ports)))}."
         )
+    if roce["node"].get("family") == "A3" and roce["node"].get("super_pod_id") is None:
+        # HCCL on A3 reads version 1.2 only, and that names the super pod.
+        raise AnsibleFilterError(
+            f"rank_table: the super pod of {host} is not known; see `npu-smi info -t spod-info -i 0 -c 0` there, and "
+            "run npuops.ascend.hccn_check with the check driver."
+        )
     address = addresses.get(host) or variables.get("npuops_address") or variables.get("ansible_host") or host
     return RankServer(
         host=host,

@@ -86,6 +86,13 @@ _TITLES = {
     },
     "flash": {"Flash Count": ("flash_count", int), "Capacity(MB)": ("capacity_mb", int)},
     "phyid-remap": {"Chip Phy-ID": ("phy_id", int), "Slot ID": ("slot_id", int)},
+    # A3 and 950; print_npu_spod_info in npu_chip_info_ext.c of the published driver.
+    "spod-info": {
+        "SDID": ("sdid", int),
+        "Super Pod Size": ("super_pod_size", int),
+        "Super Pod ID": ("super_pod_id", int),
+        "Server Index": ("server_index", int),
+    },
 }
 
 
@@ -125,8 +132,8 @@ class Topology:
 def parse_query(kind: str, text: str) -> Answer:
     """Parse ``info -t KIND`` with or without ``-c``.
 
-    Typed are usages, common, memory, temp, power, health, flash and phyid-remap; the values of board, product and any
-    other type of the same form are text. For proc-mem each chip has ``processes``: ``[{pid, name, memory_mb}]``.
+    Typed are usages, common, memory, temp, power, health, flash, phyid-remap and spod-info; the values of board,
+    product and any other type of the same form are text. For proc-mem each chip has ``processes``: ``[{pid, name, memory_mb}]``.
     """
     found = read_sections(text)
     titles = _TITLES.get(kind, {})

@@ -90,7 +90,7 @@ def _refuse(servers) -> None:
             if not device.address:
                 raise RankTableError(
                     f"{server.host}: the NPU with phy id {device.phy_id} has no RoCE address; give it one "
-                    "(role roce, roce_npus or roce_range), then write the rank table."
+                    "(role roce, roce_npus or roce_ranges), then write the rank table."
                 )
     pods = [server.super_pod_id is not None for server in servers]
     if any(pods) and not all(pods):

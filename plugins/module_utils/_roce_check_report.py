@@ -16,8 +16,11 @@ from ._services import Problem
 OUTRANKED = ("link", "net_health", "netdetect")
 
 
-def npu_result(port, causes) -> dict:
-    """One entry of C(npus): what was read, None for what is not known, with verdict and causes."""
+def npu_result(port, causes, pod=None) -> dict:
+    """One entry of C(npus): what was read, None for what is not known, with verdict and causes.
+
+    :arg pod: mapping with the C(sdid) of the NPU in its super pod, None if it is in none or that was not asked.
+    """
     optical = port.get("optical")
     return {
         "phy_id": port.phy_id,
@@ -38,6 +41,7 @@ def npu_result(port, causes) -> dict:
         "link_stat": port.get("link_stat"),
         "stat": port.get("stat"),
         "vnic": port.get("vnic"),
+        "sdid": (pod or {}).get("sdid"),
         "not_supported": list(port.unsupported),
         "verdict": verdict(causes),
         "causes": [cause_result(cause, port) for cause in causes],

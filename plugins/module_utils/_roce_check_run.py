@@ -34,16 +34,21 @@ class Machine:
     :ivar chips: {phy_id: chip as in npu_info}. :ivar nameless: how many chips there are whose phy id is not known.
     :ivar driver_version: None if unknown, as C(family) is.
     :ivar error: L(VendorError) of npu-smi, None if it answered or was not asked.
+    :ivar pods: {phy_id: its C(sdid) and C(super_pod_id)}, on Atlas A3 only.
+    :ivar pod_errors: {phy_id: L(VendorError)} where that could not be read.
     """
 
-    def __init__(self, read=None) -> None:
+    def __init__(self, read=None, read_pod=None) -> None:
         self._read = read
+        self._read_pod = read_pod
         self._done = threading.Event()
         self.chips: dict = {}
         self.nameless = 0
         self.driver_version = None
         self.family = None
         self.error: VendorError | None = None
+        self.pods: dict = {}
+        self.pod_errors: dict = {}
         if read is None:
             self._done.set()
 
@@ -64,6 +69,29 @@ class Machine:
             finally:
                 self._done.set()
         return self
+
+    def read_pods(self, phy_ids) -> None:
+        """Who these NPUs are in their super pod: a command for each, those of different cards side by side."""
+        self.read()
+        if self._read_pod is None or self.family != "A3":
+            return
+        jobs: dict = {}
+        for phy_id in sorted(set(phy_ids) & set(self.chips)):
+            card = jobs.setdefault(self.chips[phy_id]["npu_id"], [])
+            card.append(functools.partial(self._ask_pod, phy_id))
+        side_by_side(jobs, workers=len(jobs))
+
+    def _ask_pod(self, phy_id: int) -> None:
+        try:
+            self.pods[phy_id] = self._read_pod(self.chips[phy_id])
+        except VendorError as error:
+            self.pod_errors[phy_id] = error
+
+    @property
+    def super_pod_id(self) -> int | None:
+        """That of all NPUs; None if there is none, or they do not agree."""
+        ids = {pod["super_pod_id"] for pod in self.pods.values()}
+        return ids.pop() if len(ids) == 1 else None
 
     def family_known(self, seconds: float) -> str | None:
         """The family of the chips, as soon as npu-smi has answered; None if it does not within ``seconds``."""
@@ -190,7 +218,7 @@ def examine(phy_ids, checks, pings, tests, machine: Machine, clock: Clock, tool:
         phy_id: Conversation(phy_id, HccnTool(**tool, sleep=clock.sleep), clock, tool["timeout"])
         for phy_id in sorted({*phy_ids, *(wish["phy_id"] for wish in (*pings, *tests))})
     }
-    jobs: dict = {"machine": [machine.read]} if machine.pending else {}
+    jobs: dict = {"machine": [functools.partial(machine.read_pods, phy_ids)]}
     for phy_id, talk in talks.items():
         asked = checks if phy_id in phy_ids else ()
         jobs[phy_id] = [functools.partial(talk.ask, check, machine) for check in asked]

@@ -40,7 +40,7 @@ options:
   checks:
     description:
       - What to look at. Each is one command for each NPU, but V(hccn_conf), which is a file, and V(driver), which
-        asks C(npu-smi) for driver, family and ids.
+        asks C(npu-smi) for driver, family and ids, and on Atlas A3 for the super pod.
       - V(vnic) is asked on Atlas A3 only.
       - V(stat) and V(link_stat) are counters and changes of the link, V(optical) is the transceiver. They tell
         why a link is bad, and that it will be.
@@ -334,6 +334,12 @@ npus:
       description: The address of the NPU in its super pod. Atlas A3 only.
       type: dict
       sample: {link: UP, ipaddr: 192.168.2.199, netmask: 255.255.255.0}
+    sdid:
+      description:
+        - Who the NPU is in its super pod, which rank tables call C(super_device_id). Atlas A3 only, and if V(driver) is
+          among O(checks).
+      type: int
+      sample: 4521985
     not_supported:
       description: Checks that the driver does not know.
       type: list
@@ -509,6 +515,10 @@ node:
       description: Family of the chips, such as V(A2) or V(A3), null as the driver's release.
       type: str
       sample: A2
+    super_pod_id:
+      description: Number of the super pod that the node is in. Atlas A3 only, null as the driver's release.
+      type: int
+      sample: 0
     hccn_conf:
       description: Values of the file by phy id and key, null if it was not looked at or is not there.
       type: dict
@@ -584,7 +594,7 @@ from ..module_utils._npu_smi import NpuSmi
 from ..module_utils._npu_smi_gather import gather
 from ..module_utils._roce_check import judge
 from ..module_utils._roce_check_clock import Clock
-from ..module_utils._roce_check_report import npu_result, outrank, problems_of
+from ..module_utils._roce_check_report import npu_result, outrank, problems_of, ranges
 from ..module_utils._roce_check_run import Machine, examine
 from ..module_utils._roce_check_types import CHECKS, FAIL, WARN, Cause, verdict
 from ..module_utils._run import VendorError
@@ -595,6 +605,12 @@ def read_machine(npu_smi):
     found = gather(npu_smi, ["chips", "mapping"], device_nodes())
     families = {known.name for known in map(family, (chip["name"] for chip in found["chips"])) if known}
     return {**found, "family": families.pop() if len(families) == 1 else None}
+
+
+def read_pod(npu_smi, chip):
+    """Who a chip is in its super pod."""
+    values = npu_smi.query("spod-info", chip["npu_id"], chip["chip_id"]).chips[0]
+    return {key: values.get(key) for key in ("sdid", "super_pod_id")}
 
 
 def all_npus(machine):
@@ -646,7 +662,8 @@ def check(params):
     if phy_ids is None and not checks:
         phy_ids = []
     asks_smi = phy_ids is None or "driver" in checks or "vnic" in checks
-    machine = Machine((lambda: read_machine(smi)) if asks_smi else None)
+    pod = (lambda chip: read_pod(smi, chip)) if "driver" in checks else None
+    machine = Machine((lambda: read_machine(smi)) if asks_smi else None, pod)
     if phy_ids is None:
         phy_ids = all_npus(machine)
     options = {"packets": params["ping_packets"], "size": params["ping_size"]}
@@ -671,7 +688,7 @@ def check(params):
     if machine.error is not None:
         of_node.append(Cause("driver", WARN, str(machine.error).rstrip("."), "see that npu-smi works on the node"))
     causes = judge(found.ports, conf, machine.family)
-    npus = [npu_result(port, causes[port.phy_id]) for port in found.ports]
+    npus = [npu_result(port, causes[port.phy_id], machine.pods.get(port.phy_id)) for port in found.ports]
     npus = [outrank(npu, [ping for ping in found.pings if ping["phy_id"] == npu["phy_id"]]) for npu in npus]
     items = {port.phy_id: port.item for port in found.ports}
     problems = problems_of(params["host"], npus, items, found.pings, found.tests, of_node)
@@ -682,13 +699,26 @@ def check(params):
         "node": {
             "driver_version": machine.driver_version,
             "family": machine.family,
+            "super_pod_id": machine.super_pod_id,
             "hccn_conf": None if conf is None else {str(phy_id): values for phy_id, values in conf.items()},
         },
         "verdict": verdict(problems),
         "problems": problems,
         "duration_s": round(clock.elapsed(), 3),
     }
-    return result, [*smi.complaints, *found.complaints]
+    return result, [*smi.complaints, *found.complaints, *pod_complaints(machine)]
+
+
+def pod_complaints(machine):
+    """What keeps a rank table from being written, and nothing else."""
+    reasons = {}
+    for phy_id, error in sorted(machine.pod_errors.items()):
+        reasons.setdefault(error.reason, []).append(phy_id)
+    for reason, phy_ids in reasons.items():
+        yield f"phy ids {ranges(phy_ids)}: SDID and super pod are not known: {reason}"
+    pods = {pod["super_pod_id"] for pod in machine.pods.values()}
+    if len(pods) > 1:
+        yield f"the NPUs say that they are in several super pods: {', '.join(map(str, sorted(pods)))}"
 
 
 def main():

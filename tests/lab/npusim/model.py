@@ -214,6 +214,9 @@ def _chip(data: dict[str, Any]) -> Chip:
     if data.get("roce") is not None:
         roce = dict(data["roce"])
         roce["link_records"] = [(int(at), str(link)) for at, link in roce.get("link_records", [])]
+        if "bandwidth_mb" in roce:
+            sent, received = roce["bandwidth_mb"]
+            roce["bandwidth_mb"] = (float(sent), float(received))
         roce["optical"] = _build(Optical, roce.get("optical") or {})
         data["roce"] = _build(Roce, roce)
     for key in ("hugepages", "memory_mb", "hbm_mb"):

@@ -146,3 +146,13 @@ def test_a_missing_npu_id_is_asked_for(ask) -> None:
     status, text = ask(profiles.build("atlas-800i-a2-64g"), "-t", "board")
     assert status == 215
     assert text.startswith("\nThis command must input card id.\n\nUsage: npu-smi info ")
+
+
+def test_dies_of_a_super_pod_tell_who_they_are(ask) -> None:
+    """print_npu_spod_info of the published driver; the SDID is that of IP_CONVERT_SDID."""
+    status, text = ask(profiles.build("atlas-800i-a3", node=1), "-t", "spod-info", "-i", "1", "-c", "1")
+    assert status == 0
+    assert keys(text) == ["SDID", "Super Pod Size", "Super Pod ID", "Server Index"]
+    assert [line.split(" : ")[1] for line in text.splitlines()] == ["4521987", "384", "0", "1"]
+    status, text = ask(profiles.build("atlas-800i-a2-64g"), "-t", "spod-info", "-i", "1", "-c", "0")
+    assert text == "This device does not support querying spod-info.\n"

@@ -116,3 +116,10 @@ def without_sdid():
 def test_what_is_refused(hostvars, options, says):
     with pytest.raises(AnsibleFilterError, match=says):
         rank_table(hostvars, list(hostvars), **options)
+
+
+def test_an_a3_node_of_an_unknown_super_pod_is_refused():
+    alone = node(1, 1)
+    alone["ansible_facts"]["roce"]["node"]["family"] = "A3"
+    with pytest.raises(AnsibleFilterError, match="super pod of a is not known"):
+        rank_table({"a": alone}, ["a"])

@@ -481,3 +481,36 @@ def test_a_container_that_cannot_be_asked(npusim, check, docker, wish, says):
     new(npusim)
     result = check(**wish)
     assert result["failed"] and says in result["msg"]
+
+
+def test_a_super_pod_says_who_its_npus_are(npusim, check, tmp_path):
+    new(npusim, "atlas-800i-a3", node="3")
+    result = check(phy_ids=[4, 5], checks=["ip", "driver"])
+    # server << 22 | chip << 18 | die << 16 | phy id
+    assert [npu["sdid"] for npu in result["npus"]] == [3 << 22 | 2 << 18 | 4, 3 << 22 | 2 << 18 | 1 << 16 | 5]
+    assert result["node"]["super_pod_id"] == 0
+    asked = [call for call in calls(tmp_path, "npu-smi") if "spod-info" in call]
+    assert asked == ["info -t spod-info -i 2 -c 0", "info -t spod-info -i 2 -c 1"]
+    result = check(phy_ids=[4, 5], checks=["ip"])
+    assert [npu["sdid"] for npu in result["npus"]] == [None, None]
+    assert len([call for call in calls(tmp_path, "npu-smi") if "spod-info" in call]) == 2
+
+
+def test_other_families_are_not_asked_for_a_super_pod(npusim, check, tmp_path):
+    new(npusim)
+    result = check(phy_ids=[0], checks=["ip", "driver"])
+    assert (result["node"]["super_pod_id"], result["npus"][0]["sdid"]) == (None, None)
+    assert not [call for call in calls(tmp_path, "npu-smi") if "spod-info" in call]
+
+
+def test_a_driver_that_does_not_tell_the_super_pod_is_no_fault(npusim, check, tmp_path, monkeypatch):
+    new(npusim, "atlas-800i-a3")
+    warned = []
+    monkeypatch.setattr(hccn_check.AnsibleModule, "warn", lambda _module, text: warned.append(text))
+    program = tmp_path / "npu-smi"
+    refusal = 'echo "This device does not support querying spod-info."; exit 0'
+    lines = program.read_text().splitlines()
+    program.write_text("\n".join([lines[0], f'case "$*" in *spod-info*) {refusal};; esac', *lines[1:]]) + "\n")
+    result = check(phy_ids=[0, 1], checks=["ip", "driver"])
+    assert (result["verdict"], result["node"]["super_pod_id"]) == ("pass", None)
+    assert [text.split(": npu-smi")[0] for text in warned] == ["phy ids 0-1: SDID and super pod are not known"]
