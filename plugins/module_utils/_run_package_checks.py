@@ -30,15 +30,14 @@ from ansible_collections.npuops.ascend.plugins.module_utils._vendor_version impo
 MB = 1024 * 1024
 # What the installers themselves ask for at least, in bytes (hicann/driver, env_check.sh).
 _NEEDED = {"driver": 300 * MB, "firmware": 32 * MB}
-# Of the vendor's check_tools.conf those that a system may not have, with their packages.
+# Of the vendor's check_tools.conf those that a server may well lack, with their packages. The installer names others.
 _TOOLS = (
     ("lspci", "pciutils"),
     ("ifconfig", "net-tools"),
     ("chattr", "e2fsprogs"),
     ("ps", "procps"),
     ("systemctl", "systemd"),
-    ("modprobe", "kmod"),
-    ("udevadm", "udev"),
+    ("modinfo", "kmod"),
     ("awk", "gawk"),
     ("which", "which"),
 )

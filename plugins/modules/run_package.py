@@ -234,15 +234,19 @@ stdout:
   description: What the installer printed.
   returned: when it ran
   type: str
-rc:
-  description: Its exit status; null if it was ended.
-  returned: when it ran
+exit_status:
+  description: Its exit status. C(2) is a driver that is installed and needs a restart.
+  returned: when it succeeded
   type: int
 log:
   description: The installer's log on the node.
   returned: always, when it could be told
   type: str
   sample: /var/log/ascend_seclog/ascend_install.log
+rc:
+  description: Its exit status; null if it was ended.
+  returned: when it failed
+  type: int
 standing:
   description: What is left, in words.
   returned: when the installer failed
@@ -342,14 +346,17 @@ def run(module: AnsibleModule, result: dict) -> None:
 
 
 def install(work: Work, decided, result: dict) -> None:
-    """Run the installer, and note in ``result`` what is there then."""
+    """Run the installer, and note in ``result`` what is there then.
+
+    Its exit status is not called rc: to Ansible a result with another rc than 0 has failed.
+    """
     try:
         ran = work.apply(decided)
     except Failed as failure:
         result.update(standing=failure.standing, changed=failure.changed)
         result["version_after"] = work.there().version
         raise
-    result.update(version_after=work.found_after(decided), stdout=ran.stdout, rc=ran.rc)
+    result.update(version_after=work.found_after(decided), stdout=ran.stdout, exit_status=ran.rc)
 
 
 def line(work: Work, version) -> str:
