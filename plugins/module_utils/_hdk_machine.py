@@ -16,20 +16,23 @@ import json
 import os
 from dataclasses import dataclass
 
-from ansible_collections.npuops.ascend.plugins.module_utils._hdk_plan import Found, Note, Part
+from ansible_collections.npuops.ascend.plugins.module_utils._hdk_plan import PARTS, Found, Note, Part
 from ansible_collections.npuops.ascend.plugins.module_utils._npu_ids import device_nodes
 from ansible_collections.npuops.ascend.plugins.module_utils._npu_smi import NpuSmi
 from ansible_collections.npuops.ascend.plugins.module_utils._npu_smi_gather import gather
 from ansible_collections.npuops.ascend.plugins.module_utils._proc import owner_of
 from ansible_collections.npuops.ascend.plugins.module_utils._run import CommandError, VendorError, run
+from ansible_collections.npuops.ascend.plugins.module_utils._run_package_journal import Journal
 from ansible_collections.npuops.ascend.plugins.module_utils._vendor_installed import collect, read_installed
 from ansible_collections.npuops.ascend.plugins.module_utils._vendor_package import PCI_FAMILIES, PCI_VENDOR
+from ansible_collections.npuops.ascend.plugins.module_utils._vendor_running import boot_identity, boot_time
 from ansible_collections.npuops.ascend.plugins.module_utils._vnpu_containers import mounts
 from ansible_collections.npuops.ascend.plugins.module_utils._vnpu_state import StateFile
 
 UNITS = "/etc/systemd/system"
-SERVICES = "/var/lib/npuops/services"
-VNPUS = "/var/lib/npuops/vnpus.json"
+STATE = "/var/lib/npuops"
+SERVICES = f"{STATE}/services"
+VNPUS = f"{STATE}/vnpus.json"
 MANAGER = "/dev/davinci_manager"
 MARK = "npuops.service"  # label of our containers, role npu_container
 # Words of package names by family.
@@ -68,18 +71,6 @@ def ask(npu_smi: str, timeout: float) -> Answers:
         compatible=told("compatibility"),
         processes=tuple(found["processes"]),
     )
-
-
-def boot_of(command: str, timeout: float) -> str:
-    """What tells this start of the machine from another. Raises L(VendorError): without it nothing is safe."""
-    done = run(("sh", "-c", command), timeout)
-    if done.rc != 0 or not done.stdout.strip():
-        raise VendorError(
-            "it does not tell one start of the machine from another",
-            "Set hdk_boot_time_command to one that does.",
-            done,
-        )
-    return done.stdout.strip()
 
 
 def read_note(path: str) -> Note | None:
@@ -125,20 +116,35 @@ def _line(path: str) -> str:
         return ""
 
 
-def find(npu_smi: str, timeout: float, boot_command: str, note_file: str, docker: str) -> tuple:
+def find(npu_smi: str, timeout: float, note_file: str, docker: str) -> tuple:
     """Found and Answers of this node, and sentences about what could not be looked at."""
     parts = read_installed(collect())
+    journal = Journal(STATE, readonly=True)
+    journal.read()
     answers = ask(npu_smi, timeout)
     note = read_note(note_file)
     warnings: list = []
     containers = _containers(docker, timeout, warnings)
     slices = sorted(int(path.rpartition("davinci")[2]) for path in glob.glob("/dev/vdavinci[0-9]*"))
     ours = _our_slices(slices)
+
+    def part(name: str, running: tuple) -> Part:
+        there = getattr(parts, name)
+        complete = there.complete and not journal.unfinished(name)
+        return Part(there.version, complete, running, journal.reboot(name) or "")
+
+    workers = [
+        f"its installer of an earlier run still works (process {journal.runs(name)})"
+        for name in PARTS
+        if journal.runs(name)
+    ]
     found = Found(
-        driver=Part(parts.driver.version, parts.driver.complete, answers.driver),
-        firmware=Part(parts.firmware.version, parts.firmware.complete, answers.firmware),
+        driver=part("driver", answers.driver),
+        firmware=part("firmware", answers.firmware),
         loaded=os.path.exists(MANAGER),
-        boot=boot_of(boot_command, timeout),
+        boot=boot_identity(),
+        fresh=_written(parts.driver.path) > boot_time(),
+        busy=workers[0] if workers else "",
         note=note,
         units=_our_units(timeout),
         slices=tuple(ours),
@@ -170,6 +176,14 @@ def strangers(processes, containers, slices, ours, owner=owner_of):
     for number in slices:
         if number not in known:
             yield f"vNPU {number} was not carved by this collection (npu-smi set -t destroy-vnpu removes it)"
+
+
+def _written(path) -> float:
+    """When the driver below an installation path was installed, in seconds since the epoch; 0 when it is not there."""
+    try:
+        return os.path.getmtime(os.path.join(path or "/", "driver/version.info"))
+    except OSError:
+        return 0
 
 
 def _our_slices(there):
@@ -227,4 +241,4 @@ def _containers(docker: str, timeout: float, warnings: list) -> list:
         return []
 
 
-__all__ = ["Answers", "ask", "boot_of", "find", "pci", "read_note", "strangers", "unit_names"]
+__all__ = ["Answers", "ask", "find", "pci", "read_note", "strangers", "unit_names"]

@@ -28,12 +28,14 @@ CHANGING = ("driver", "firmware", "reboot")
 class Part:
     """Driver or firmware as found. ``running`` has the versions that NPUs report: one, several, or none is known.
 
-    ``complete`` False with ``installed`` None: its installer was stopped in the middle.
+    ``complete`` False: its installer was stopped in the middle, whatever version it has left.
+    ``restart`` says why a restart is due that has not been yet, in the words of its installer.
     """
 
     installed: str | None = None
     complete: bool = True
     running: tuple = ()
+    restart: str = ""
 
     @property
     def broken(self) -> bool:
@@ -82,6 +84,7 @@ class Note:
 class Found:
     """A node. ``loaded``: a driver runs (its device nodes are there). ``boot`` tells one start from another.
 
+    ``fresh``: the driver's files were written after that start. ``busy``: an installer still works, says this sentence.
     ``units`` are our services that run or would at the next start, ``slices`` vNPUs that we carved, ``strangers``
     sentences about what else holds an NPU, ``npus`` the number of NPUs that answer (None: none does).
     """
@@ -90,6 +93,8 @@ class Found:
     firmware: Part
     loaded: bool
     boot: str
+    fresh: bool = False
+    busy: str = ""
     note: Note | None = None
     units: tuple = ()
     slices: tuple = ()
@@ -179,6 +184,8 @@ def _restarted_since(found: Found) -> bool:
 
 def _waits_for_reboot(found: Found) -> bool:
     """What is installed does not run, and no restart has been tried for it yet."""
+    if any(part.restart for part in (found.driver, found.firmware)):
+        return True
     if _restarted_since(found):
         return False  # whatever is wrong now, another restart is no answer: the verification will say so
     if found.note is not None and found.note.changing:
@@ -186,7 +193,7 @@ def _waits_for_reboot(found: Found) -> bool:
     if found.driver.installed is None:
         return False
     if not found.loaded:
-        return True
+        return found.fresh or found.note is not None  # else this start could not load it, nor will another
     return any(
         part.installed is not None and any(not same_version(part.installed, version) for version in part.running)
         for part in (found.driver, found.firmware)
@@ -235,6 +242,8 @@ def _changes(wish: Wish, found: Found, installs):
 
 
 def _problems(host: str, wish: Wish, found: Found, steps, installs):
+    if found.busy:
+        yield Problem(host, "driver and firmware", found.busy, "let it end, then run this again")
     if found.driver.broken and wish.driver is None:
         yield Problem(
             host,
@@ -257,12 +266,12 @@ def _problems(host: str, wish: Wish, found: Found, steps, installs):
                 f"{found.part(name).installed} is installed, which is newer than the wanted {wish.version(name)}",
                 "set hdk_allow_downgrade: true if an older one is really wanted",
             )
-    silent = found.loaded and found.driver.installed is not None and not found.driver.running
-    if silent and not any(step in CHANGING for step in steps) and found.note is None:
+    silent = found.driver.installed is not None and not found.driver.running
+    if silent and not any(step in CHANGING for step in steps) and found.note is None and not _waits_for_reboot(found):
         yield Problem(
             host,
             "driver",
-            "it is loaded, but npu-smi tells no version of it",
+            "it is loaded, but npu-smi tells no version of it" if found.loaded else "this start could not load it",
             "run `npu-smi info` there and read dmesg; a node is not restarted for that",
         )
     if not any(step in CHANGING for step in steps):
@@ -285,7 +294,7 @@ def _problems(host: str, wish: Wish, found: Found, steps, installs):
 def _note(wish: Wish, found: Found, steps, units, slices) -> Note:
     """What to write before the first step. A note that is there keeps what it knew of the time before it."""
     old = found.note
-    now = {name: found.part(name).installed for name in PARTS}
+    now = {name: standing(found.part(name)) for name in PARTS}
     begun = any(step in CHANGING for step in steps)
     return Note(
         # Without a change to come, the restart that the old note waits for must stay recognizable.
@@ -315,6 +324,13 @@ def without_package(host: str, plan: Plan, before: dict, back: dict, folder: str
             )
         )
     return problems
+
+
+def standing(part: Part) -> str | None:
+    """The version there is; of a part that was left half-way the one that still runs."""
+    if part.broken:
+        return part.running[0] if len(part.running) == 1 else None
+    return part.installed
 
 
 def unready(host: str, wish: Wish, found: Found, health: dict, compatible, npus: int | None, chips: int) -> tuple:
@@ -366,4 +382,16 @@ def unready(host: str, wish: Wish, found: Found, health: dict, compatible, npus:
     return tuple(problems)
 
 
-__all__ = ["CHANGING", "PARTS", "Found", "Note", "Part", "Plan", "Wish", "decide", "unready"]
+__all__ = [
+    "CHANGING",
+    "PARTS",
+    "Found",
+    "Note",
+    "Part",
+    "Plan",
+    "Wish",
+    "decide",
+    "standing",
+    "unready",
+    "without_package",
+]

@@ -59,10 +59,6 @@ options:
   npus:
     description: How many NPUs must answer in the end. Left out, as many as before, and every chip on the PCI bus.
     type: int
-  boot_time_command:
-    description: Shell command whose output tells one start of the machine from another.
-    type: str
-    default: "cat /proc/sys/kernel/random/boot_id; cut -d' ' -f22 /proc/1/stat"
   keep_dir:
     description: Directory of the packages that were installed, for the way back.
     type: path
@@ -228,6 +224,7 @@ from ansible_collections.npuops.ascend.plugins.module_utils._hdk_plan import (
     PARTS,
     Wish,
     decide,
+    standing,
     unready,
     without_package,
 )
@@ -245,10 +242,6 @@ def main() -> t.NoReturn:
             "reboot": {"type": "bool", "default": True},
             "host": {"type": "str", "default": "this node"},
             "npus": {"type": "int"},
-            "boot_time_command": {
-                "type": "str",
-                "default": "cat /proc/sys/kernel/random/boot_id; cut -d' ' -f22 /proc/1/stat",
-            },
             "keep_dir": {"type": "path", "default": "/var/lib/npuops/packages"},
             "note_file": {"type": "path", "default": "/var/lib/npuops/hdk.json"},
             "npu_smi": {"type": "str", "default": "npu-smi"},
@@ -260,15 +253,13 @@ def main() -> t.NoReturn:
     params = module.params
     host = params["host"]
     try:
-        found, answers, warnings = find(
-            params["npu_smi"], params["timeout"], params["boot_time_command"], params["note_file"], params["docker"]
-        )
+        found, answers, warnings = find(params["npu_smi"], params["timeout"], params["note_file"], params["docker"])
     except VendorError as error:
         module.fail_json(**error.to_fail())
     for warning in warnings:
         module.warn(warning)
 
-    before = found.note.before if found.note else {name: found.part(name).installed for name in PARTS}
+    before = found.note.before if found.note else {name: standing(found.part(name)) for name in PARTS}
     wish = Wish(
         driver=before["driver"] if params["back"] else params["driver_version"] or None,
         firmware=before["firmware"] if params["back"] else params["firmware_version"] or None,

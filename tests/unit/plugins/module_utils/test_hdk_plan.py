@@ -79,7 +79,13 @@ TABLE = {
         node(NEW[0], part(NEW[1], OLD[1], NEW[1])), TO_NEW, "reboot", ("reboot", "verify"),
     ),
     "installed by hand, not restarted: no driver runs": (
-        node(part(NEW[0]), part(NEW[1]), loaded=False), TO_NEW, "reboot", ("reboot", "verify"),
+        node(part(NEW[0]), part(NEW[1]), loaded=False, fresh=True), TO_NEW, "reboot", ("reboot", "verify"),
+    ),
+    "installed, and its installer wants a restart that has not been": (
+        node(Part(NEW[0], running=(NEW[0],), restart="Reboot needed"), NEW[1]), TO_NEW, "reboot", ("reboot", "verify"),
+    ),
+    "its installer was cut after the version was written": (
+        node(Part(NEW[0], False, (OLD[0],)), NEW[1]), TO_NEW, "repair", ("driver", "reboot", "verify"),
     ),
     "newer, and that is wanted": (
         node(*NEW), Wish(*OLD, allow_downgrade=True), "downgrade", UPGRADE,
@@ -243,6 +249,24 @@ def test_a_driver_that_runs_and_does_not_answer_is_a_problem_and_no_reason_to_re
     plan = decide("node1", TO_NEW, node(part(NEW[0]), part(NEW[1])))
     assert plan.steps == ()
     assert ["npu-smi tells no version" in problem.problem for problem in plan.problems] == [True]
+
+
+def test_a_driver_that_this_start_could_not_load_is_a_problem_and_no_reason_for_another():
+    plan = decide("node1", TO_NEW, node(part(NEW[0]), part(NEW[1]), loaded=False))
+    assert plan.steps == ()
+    assert ["could not load" in problem.problem for problem in plan.problems] == [True]
+
+
+def test_an_installer_that_still_works_is_waited_for_by_the_operator():
+    (problem,) = decide("node1", TO_NEW, node(busy="its installer still works (process 9)")).problems
+    assert "process 9" in problem.sentence() and "let it end" in problem.remedy
+
+
+def test_what_was_cut_is_no_version_to_go_back_to_but_what_still_runs_is():
+    plan = decide("node1", TO_NEW, node(driver=Part(NEW[0], False, (OLD[0],))))
+    assert plan.note.before == BEFORE
+    plan = decide("node1", TO_NEW, node(driver=Part(NEW[0], False)))
+    assert plan.note.before == {"driver": None, "firmware": OLD[1]}
 
 
 def test_versions_before_and_after():
