@@ -133,7 +133,8 @@ def parse_query(kind: str, text: str) -> Answer:
     """Parse ``info -t KIND`` with or without ``-c``.
 
     Typed are usages, common, memory, temp, power, health, flash, phyid-remap and spod-info; the values of board,
-    product and any other type of the same form are text. For proc-mem each chip has ``processes``: ``[{pid, name, memory_mb}]``.
+    product and any other type of the same form are text. For proc-mem each chip has ``processes``:
+    ``[{pid, name, memory_mb}]``.
     """
     found = read_sections(text)
     titles = _TITLES.get(kind, {})
