@@ -164,7 +164,11 @@ def merge(found: dict, wanted: dict) -> dict:
         if value is None:
             merged.pop(key, None)
         elif isinstance(value, dict):
-            merged[key] = merge(there if isinstance(there, dict) else {}, value)
+            inner = merge(there if isinstance(there, dict) else {}, value)
+            if inner or not value:
+                merged[key] = inner
+            else:
+                merged.pop(key, None)  # nothing is left of it
         elif isinstance(value, list) and isinstance(there, list):
             merged[key] = there + [item for item in value if item not in there]
         else:
@@ -208,13 +212,15 @@ def flags(argv, environment: dict) -> dict:
     return found
 
 
-def decide(found: dict, options: dict, defaults: dict, flagged: dict) -> Decision:
+def decide(found: dict, options: dict, defaults: dict, flagged: dict, absent: dict | None = None) -> Decision:
     """What the file becomes, and what stands against it.
 
-    ``options`` go before what is found, ``defaults`` behind it. ``flagged`` is what L(flags) returned.
+    ``options`` go before what is found, ``defaults`` behind it; ``absent`` names keys to take away if they have that
+    value. ``flagged`` is what L(flags) returned.
     """
     problems = []
-    wanted = {**_fitting(defaults, {**found, **flagged}), **options}
+    unwanted = {key: None for key, value in (absent or {}).items() if found.get(key) == value}
+    wanted = {**_fitting(defaults, {**found, **flagged}), **unwanted, **options}
     after = merge(found, wanted)
     skipped = []
     for key in sorted(set(wanted) & set(flagged)):
@@ -229,8 +235,8 @@ def decide(found: dict, options: dict, defaults: dict, flagged: dict) -> Decisio
         problems.append(
             (
                 key,
-                f"is {json.dumps(flagged[key])} on the engine's command line, and {json.dumps(after[key])} is wanted; it "
-                "does not start when both the command line and the file set a key",
+                f"is {json.dumps(flagged[key])} on the engine's command line, {json.dumps(after[key])} is wanted, and"
+                " it does not start when both the command line and the file set a key",
                 "take the flag out of the unit or of its environment file, or the key out of docker_daemon_options",
             )
         )

@@ -30,6 +30,7 @@ _PROPERTIES = (
 )
 _ARGV = re.compile(r"argv\[\]=(.*?) ; ignore_errors=")
 _COMPLAINT = re.compile(r"level=(?:error|fatal)|failed to|unable to|invalid", re.IGNORECASE)
+_NO_COMPLAINT = re.compile(r"level=(?:info|warning|debug)|Failed to start")
 
 
 class EngineError(VendorError):
@@ -205,8 +206,9 @@ class Engine:
             self.timeout,
             missing="Install systemd.",
         )
-        lines = [line.strip() for line in journal.stdout.splitlines() if _COMPLAINT.search(line)]
-        return " / ".join(dict.fromkeys(lines[-4:])) or done.stderr.strip() or f"systemctl returned {done.rc}"
+        lines = [line.strip().rstrip(".") for line in journal.stdout.splitlines()]
+        lines = [line for line in lines if _COMPLAINT.search(line) and not _NO_COMPLAINT.search(line)]
+        return " / ".join(dict.fromkeys(lines[-3:])) or done.stderr.strip() or f"systemctl returned {done.rc}"
 
     def _stamps(self, state: State) -> dict:
         stamps = {}

@@ -31,6 +31,10 @@ options:
       - Keys for a file that says nothing of them. C(log-driver) and C(log-opts) are one in this.
     type: dict
     default: {}
+  absent:
+    description: Keys to take away if they have this value. With another value they are somebody else's, and stay.
+    type: dict
+    default: {}
   path:
     description: The file.
     type: path
@@ -110,10 +114,10 @@ EXAMPLES = r"""
       log-driver: json-file
       log-opts: {max-size: 100m, max-file: "3"}
 
-- name: Give up the default runtime
+- name: Keep a runtime, but not as the default
   npuops.ascend.docker_daemon:
-    options:
-      default-runtime:
+    absent:
+      default-runtime: ascend
 
 - name: See what there is
   npuops.ascend.docker_daemon:
@@ -340,7 +344,8 @@ def work(module: AnsibleModule, engine: Engine) -> dict:
     params = module.params
     state = engine.read()
     text = read(params["path"])
-    decision = decide(parse(text or "", params["path"]), params["options"], params["defaults"], state.flags)
+    found = parse(text or "", params["path"])
+    decision = decide(found, params["options"], params["defaults"], state.flags, params["absent"])
     problems = [
         Problem(params["host"], f"Docker: {item}", *rest) for item, *rest in objections(params, state, decision)
     ]
@@ -402,6 +407,7 @@ def main():
         argument_spec={
             "options": {"type": "dict", "default": {}},
             "defaults": {"type": "dict", "default": {}},
+            "absent": {"type": "dict", "default": {}},
             "path": {"type": "path", "default": "/etc/docker/daemon.json"},
             "minimum_version": {"type": "str", "default": "18.09"},
             "allow_data_root_change": {"type": "bool", "default": False},

@@ -42,6 +42,10 @@ ASCEND = {"path": "/usr/local/Ascend/Ascend-Docker-Runtime/ascend-docker-runtime
             {"runtimes": {"nv": {"path": "/nv"}}},
         ),
         ({"debug": True}, {"gone": None}, {"debug": True}),
+        # What is empty after that goes, and does not come because of it.
+        ({"runtimes": {"ascend": ASCEND}}, {"runtimes": {"ascend": None}}, {}),
+        ({"debug": True}, {"runtimes": {"ascend": None}}, {"debug": True}),
+        ({}, {"runtimes": {}}, {"runtimes": {}}),
         # What is of another kind is replaced, not joined.
         ({"dns": "1.1.1.1"}, {"dns": ["9.9.9.9"]}, {"dns": ["9.9.9.9"]}),
     ],
@@ -122,6 +126,14 @@ def test_a_key_that_a_flag_sets_otherwise_is_refused():
     assert key == "data-root"
     assert '"/var/lib/docker"' in sentence and '"/data"' in sentence
     assert "docker_daemon_options" in remedy
+
+
+@pytest.mark.parametrize(
+    ("found", "after"),
+    [({"default-runtime": "ascend"}, {}), ({"default-runtime": "kata"}, {"default-runtime": "kata"}), ({}, {})],
+)
+def test_a_key_is_taken_away_only_with_that_value(found, after):
+    assert decide(found, {}, {}, {}, {"default-runtime": "ascend"}).after == after
 
 
 def test_a_key_is_taken_away_though_a_flag_sets_it():
