@@ -14,6 +14,12 @@ NODES   ?= 2
 PROFILE ?= atlas-800i-a2-64g
 LAB     ?= lab
 
+# Without an inventory a bundle has no images but those that ARGS names.
+BUNDLE    ?= .cache/bundle
+PACKAGES  ?=
+INVENTORY ?= tests/tools/bundle_inventory.yml
+ARGS      ?=
+
 # The demo counts the building of its environment too.
 STARTED := $(shell date +%s.%N)
 
@@ -28,7 +34,7 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 export LC_ALL := C.UTF-8
 export NPUOPS_LAB = $(LAB)
 
-.PHONY: help venv demo lab-up lab-down lab-status test test-all lint sanity unit build molecule clean
+.PHONY: help venv demo lab-up lab-down lab-status test test-all lint sanity unit build molecule bundle clean
 
 help: ## Print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +88,10 @@ build: $(RUN) ## Build the tarball, install it elsewhere, check that its playboo
 
 molecule: $(DEV) ## Two lab nodes: check, converge, idempotence, check, verify
 	@tests/tools/molecule.sh default
+
+bundle: $(RUN) ## Collect what a site without a network needs: BUNDLE=DIR PACKAGES=DIR INVENTORY=… ARGS=…
+	@ansible-playbook -i $(INVENTORY) playbooks/bundle.yml -e bundle_dir=$(abspath $(BUNDLE)) \
+	  $(if $(PACKAGES),-e ascend_packages=$(abspath $(PACKAGES))) $(ARGS)
 
 clean: ## Remove what was built (not the lab: make lab-down)
 	rm -rf .venv .venv-* .cache .ansible .hypothesis .pytest_cache .ruff_cache tests/output npuops-ascend-*.tar.gz

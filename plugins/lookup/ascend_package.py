@@ -20,9 +20,10 @@ options:
       - Where there is no such C(.run), the C(.zip) that has it inside is the answer, and RV(_raw[].member) names it.
       - V(docker_runtime) is Ascend Docker Runtime. V(toolkit), V(ops) and V(nnal) are of CANN. Before CANN 8.5
         the files of V(ops) are named C(kernels).
+      - V(all) on its own are all packages in the directory, whatever the other options say.
     type: list
     elements: str
-    choices: [hdk, driver, firmware, docker_runtime, toolkit, ops, nnal]
+    choices: [all, hdk, driver, firmware, docker_runtime, toolkit, ops, nnal]
     required: true
   version:
     description: Version in the file name, in upper or lower case. A firmware has its own, not that of the HDK.
@@ -90,7 +91,7 @@ import os
 from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
 
-from ..module_utils._package_files import SUMS, PackageError, find
+from ..module_utils._package_files import SUMS, PackageError, every, find
 
 
 class LookupModule(LookupBase):
@@ -109,6 +110,8 @@ class LookupModule(LookupBase):
             )
         wish = {name: self.get_option(name) or None for name in ("version", "chip", "arch")}
         try:
+            if list(terms) == ["all"]:
+                return every(directory, sums, prefix)
             return [find(directory, kind, sums=sums, prefix=prefix, **wish) for kind in terms]
         except PackageError as error:
             raise AnsibleError(f"ascend_package: {error}") from None

@@ -102,11 +102,7 @@ def find(directory, kind, version=None, chip=None, arch=None, sums=None, prefix=
     """
     if kind not in KINDS:
         raise PackageError(f"kind {kind!r} is not known; there are: {', '.join(KINDS)}.")
-    try:
-        names = sorted(entry.name for entry in os.scandir(directory) if entry.is_file())
-    except OSError as error:
-        raise PackageError(f"{directory}: {error.strerror}; name the directory with the vendor's packages.") from error
-    known = [package for package in map(parse, names) if package]
+    known = _packages(directory)
     wish = (kind, version, family_of(chip) if chip else None, _arch(arch) if arch else None)
     fitting = [package for package in known if package.fits(*wish)]
     if not fitting and kind in ("driver", "firmware"):
@@ -118,7 +114,23 @@ def find(directory, kind, version=None, chip=None, arch=None, sums=None, prefix=
             f"{directory} has several that are {_words(*wish)}: {', '.join(package.name for package in fitting)}. "
             "Say version, chip and architecture."
         )
-    found = fitting[0]
+    return _answer(directory, fitting[0], sums, prefix)
+
+
+def every(directory, sums=None, prefix=""):
+    """All packages of C(directory), each as L(find) answers."""
+    return [_answer(directory, package, sums, prefix) for package in _packages(directory)]
+
+
+def _packages(directory):
+    try:
+        names = sorted(entry.name for entry in os.scandir(directory) if entry.is_file())
+    except OSError as error:
+        raise PackageError(f"{directory}: {error.strerror}; name the directory with the vendor's packages.") from error
+    return [package for package in map(parse, names) if package]
+
+
+def _answer(directory, found, sums, prefix):
     sums = sums or os.path.join(directory, SUMS)
     checksum = read_sums(sums).get(prefix + found.name)
     if checksum is None:
@@ -130,7 +142,7 @@ def find(directory, kind, version=None, chip=None, arch=None, sums=None, prefix=
         "sha256": checksum,
         "name": found.name,
         "member": found.member,
-        "kind": kind,
+        "kind": found.kind,
         "version": found.package.version,
     }
 
