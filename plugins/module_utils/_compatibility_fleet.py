@@ -72,6 +72,10 @@ class Shared(NamedTuple):
         where = f"{show_hosts(self.hosts)}: " if self.hosts else ""
         return f"{where}{self.finding.subject}: {self.finding.sentence()}"
 
+    def lines(self):
+        """The sentence, and a line for each row that would work."""
+        return [self.sentence(), *(f"would work: {show_row(row)}" for row in self.finding.rows)]
+
 
 def _part(value):
     return value if isinstance(value, dict) else {"installed": value} if value else {}
@@ -165,8 +169,8 @@ def table(nodes, findings):
     widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows] if nodes else []
     for shared in findings:
-        lines.append(f"{shared.finding.level.upper():7}  {shared.sentence()}")
-        lines += [f"{'':9}would work: {show_row(row)}" for row in shared.finding.rows]
+        first, *more = shared.lines()
+        lines += [f"{shared.finding.level.upper():7}  {first}", *(f"{'':9}{line}" for line in more)]
     counts = {level: sum(shared.finding.level == level for shared in findings) for level in LEVELS}
     told = ", ".join(f"{count} {level}{'' if count == 1 else 's'}" for level, count in counts.items())
     return [*lines, f"{len(nodes)} node{'' if len(nodes) == 1 else 's'}: {told}."]

@@ -156,6 +156,11 @@ table:
   returned: always
   type: list
   elements: str
+errors:
+  description: Lines of the errors alone, with the rows that would work.
+  returned: always
+  type: list
+  elements: str
 stack:
   description: The versions of O(wish).
   returned: always
@@ -220,9 +225,10 @@ def main():
         hosts = {name: node.host for name, node in nodes.items()}
         text = json.dumps({**report, "hosts": hosts}, indent=2, sort_keys=True, ensure_ascii=False)
         changed = write_text(module, params["json"], text + "\n")
-    result = {"changed": changed, "table": lines, **report}
+    errors = [line for shared in found if shared.finding.level == "error" for line in shared.lines()]
+    result = {"changed": changed, "table": lines, "errors": errors, **report}
     if report["verdict"] == "error" and params["strict"]:
-        module.fail_json(msg="\n".join(lines), **result)
+        module.fail_json(msg="\n".join(errors), **result)
     module.exit_json(**result)
 
 

@@ -73,6 +73,7 @@ def test_an_inconsistent_wish_fails_with_the_rows_that_would_work(call):
     found = call(compatibility, wish={"hdk": "25.0.RC1", "cann": "9.1.0"}, strict=True)
     assert found["failed"] is True and found["verdict"] == "error"
     assert "CANN 9.1.0 does not run on HDK 25.0.RC1" in found["msg"]
+    assert found["msg"].splitlines() == found["errors"] and len(found["errors"]) == 4
     assert "would work: HDK 25.2.X, 25.3.X, 25.5.X, 26.0.RC1/25.7.RC1, 26.1.0 + CANN 9.1.0" in found["msg"]
 
 
