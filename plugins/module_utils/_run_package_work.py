@@ -103,7 +103,7 @@ class Work:
 
     @property
     def log(self) -> str:
-        return NNAL_LOG if self.component == "nnal" else LOGS[self.kind]
+        return NNAL_LOG if self.component == "nnal" else LOGS[self.kind].format(self.component)
 
     def read(self) -> None:
         """Read the vendor's files anew."""
@@ -216,6 +216,15 @@ class Work:
         script = below(self.root, os.path.join(part.path or "", self.kind, "script/uninstall.sh"))
         return [script] if os.path.exists(script) else []
 
+    def check_name(self) -> None:
+        """Raises L(VendorError) for a package of another machine, also when its version is there."""
+        if self.source is None or self.params["state"] == "absent":
+            return
+        package, params = self.source.package, self.params
+        found = checks.check_arch(package, params["arch"] or self.machine.arch)
+        found += checks.check_family(package, [params["chip"]] if params["chip"] else self.machine.families())
+        checks.complain(found)
+
     def check(self, decided: Plan) -> None:
         """Raises L(VendorError) for all that would stop the installer.
 
@@ -225,9 +234,7 @@ class Work:
         if decided.action == UNINSTALL:
             return
         package, params, machine = self.source.package, self.params, self.machine
-        found = checks.check_arch(package, params["arch"] or machine.arch)
-        found += checks.check_family(package, [params["chip"]] if params["chip"] else machine.families())
-        found += checks.check_eula(package, params["accept_eula"])
+        found = checks.check_eula(package, params["accept_eula"])
         found += checks.check_tools(self.kind, machine)
         found += checks.check_user(self.kind, self._user(), machine)
         found += checks.check_toolkit(package, self.installed)

@@ -19,7 +19,7 @@ SECLOG = "/var/log/ascend_seclog/ascend_install.log"
 LOGS = {
     "driver": SECLOG,
     "firmware": SECLOG,
-    "cann": "/var/log/ascend_seclog/ascend_toolkit_install.log",
+    "cann": "/var/log/ascend_seclog/ascend_{}_install.log",  # of the toolkit; the other parts' are taken to be alike
     "docker_runtime": "/var/log/ascend-docker-runtime/installer.log",
 }
 NNAL_LOG = "/var/log/cann_atb_seclog/cann_atb_install.log"

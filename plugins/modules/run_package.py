@@ -322,6 +322,7 @@ def run(module: AnsibleModule, result: dict) -> None:
             log=work.log,
             changed=False,
         )
+        work.check_name()
         decided = work.decide()
         argv = work.command(decided) if decided.changes else None
         result.update(

@@ -288,7 +288,8 @@ def test_versions_of_cann_beside_each_other(bench):
     assert early["failed"] and "needs the CANN toolkit of the same version" in early["msg"]
     assert bench.call(nnal, check=True)["warnings"]
     for package in (old, new):
-        assert bench.call(package)["version_before"] is None
+        done = bench.call(package)
+        assert done["version_before"] is None and done["log"] == "/var/log/ascend_seclog/ascend_toolkit_install.log"
         assert not bench.call(package)["changed"]
     assert [entry["version"] for entry in bench.call(module=stack_info)["stack"]["cann"]] == ["8.5.0", "9.0.0"]
     bench.calls()
@@ -412,6 +413,9 @@ def test_a_wrong_package_is_refused_before_it_is_run(bench, monkeypatch):
             refused = bench.call(package, check=check, **options)
             assert refused["failed"] and words in refused["msg"], refused["msg"]
     assert bench.calls() == [] and bench.call(package, sha256=None, checksum_waived=True)["changed"]
+    # Also when the same version of the right package is there.
+    assert "is for x86_64" in bench.call(package, arch="aarch64")["msg"]
+    assert "this machine has 310P" in bench.call(package, chip="310P")["msg"]
 
 
 def test_what_an_earlier_task_may_prepare_is_a_warning_in_check_mode(bench, monkeypatch):
