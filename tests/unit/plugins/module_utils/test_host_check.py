@@ -25,7 +25,8 @@ FILES = {
     "etc/os-release": 'NAME="openEuler"\nVERSION_ID="22.03"\nPRETTY_NAME="openEuler 22.03 (LTS-SP4)"\nID="openEuler"\n',
     "etc/machine-id": "0123456789abcdef0123456789abcdef\n",
     "etc/ufw/ufw.conf": "# x\nENABLED=yes\n",
-    "etc/hccn.conf": "address_0=10.77.1.10\nnetmask_0=255.255.0.0\naddress_1=10.77.1.11\n#address_2=10.77.1.12\n",
+    "etc/hccn.conf": "address_0=10.77.1.10\nnetmask_0=255.255.0.0\n"
+    "address_1=10.77.1.11\naddress_1=10.77.1.99\n#address_2=10.77.1.12\n",
     "etc/docker/daemon.json": '{"data-root": "/data/docker"}',
     "proc/meminfo": "MemTotal: 2048 kB\nSwapTotal: 1024 kB\n"
     "HugePages_Total: 7\nHugePages_Free: 3\nHugepagesize: 2048 kB\n",
