@@ -17,7 +17,7 @@ import shutil
 from dataclasses import dataclass
 
 from ansible_collections.npuops.ascend.plugins.module_utils._run import VendorError
-from ansible_collections.npuops.ascend.plugins.module_utils._vendor_installed import ASCEND, Installed
+from ansible_collections.npuops.ascend.plugins.module_utils._vendor_installed import Installed
 from ansible_collections.npuops.ascend.plugins.module_utils._vendor_package import (
     PCI_FAMILIES,
     PCI_VENDOR,
@@ -199,12 +199,12 @@ def check_user(kind: str, user: str, machine: Machine) -> list:
     ]
 
 
-def check_space(kind: str, package_path: str, install_path: str | None, unpack_dir: str, machine: Machine) -> list:
+def check_space(kind: str, package_path: str, install_path: str, unpack_dir: str, machine: Machine) -> list:
     size = os.path.getsize(package_path)
     unpacked = unpacked_size(package_path)
     places: dict = {}
     for path, needed in (
-        (install_path or ASCEND, max(_NEEDED.get(kind, 0), 0 if kind in _NEEDED else unpacked)),
+        (install_path, max(_NEEDED.get(kind, 0), 0 if kind in _NEEDED else unpacked)),
         (unpack_dir, unpacked),
     ):
         places.setdefault(path, []).append(needed)
@@ -280,6 +280,7 @@ def _word(path: str) -> str:
 
 
 __all__ = [
+    "MB",
     "Found",
     "Machine",
     "check_arch",

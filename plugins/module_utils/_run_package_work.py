@@ -12,12 +12,12 @@ of them fails.
 from __future__ import annotations
 
 import contextlib
-import glob
 import os
 import tempfile
 from dataclasses import replace
 
 from ansible_collections.npuops.ascend.plugins.module_utils import _run_package_checks as checks
+from ansible_collections.npuops.ascend.plugins.module_utils import _run_package_scripts as scripts
 from ansible_collections.npuops.ascend.plugins.module_utils._run import Completed, VendorError
 from ansible_collections.npuops.ascend.plugins.module_utils._run_package_journal import Journal
 from ansible_collections.npuops.ascend.plugins.module_utils._run_package_plan import (
@@ -31,6 +31,7 @@ from ansible_collections.npuops.ascend.plugins.module_utils._run_package_plan im
 )
 from ansible_collections.npuops.ascend.plugins.module_utils._run_package_source import find_source, unpacked
 from ansible_collections.npuops.ascend.plugins.module_utils._vendor_installed import (
+    ASCEND,
     INSTALL_INFO,
     Installed,
     Part,
@@ -49,9 +50,6 @@ from ansible_collections.npuops.ascend.plugins.module_utils._vendor_running impo
 )
 from ansible_collections.npuops.ascend.plugins.module_utils._vendor_text import LOGS, NNAL_LOG, Outcome, interpret
 from ansible_collections.npuops.ascend.plugins.module_utils._vendor_version import same_version
-
-# set_env.sh of before 8.5 names "latest"; what is installed into is the version that fits.
-_IN_TOOLKIT = '. "$0" && export ASCEND_TOOLKIT_HOME="$1" ASCEND_HOME_PATH="$1" && shift && exec bash "$@"'
 
 
 class Failed(VendorError):
@@ -178,18 +176,8 @@ class Work:
                 )
         file = self.source.package.file if self.source.inside else self.source.path
         words = [file, *arguments(decided.action, self.kind, extra=self.params["extra_options"], **options)]
-        return [*self._shell(), *words]
-
-    def _shell(self) -> list:
-        """What starts the package: for nnal a shell with the environment of its toolkit, which it asks for."""
-        if self.component == "nnal":
-            for entry in self.installed.cann:
-                if entry.component in ("toolkit", "nnae") and same_version(self.version, entry.version):
-                    for place in (entry.path, os.path.dirname(entry.path)):
-                        script = below(self.root, os.path.join(place, "set_env.sh"))
-                        if os.path.exists(script):
-                            return ["bash", "-c", _IN_TOOLKIT, script, entry.path]
-        return ["bash"]
+        in_toolkit = self.component == "nnal" and decided.action != UNINSTALL
+        return [*(scripts.in_toolkit(self.version, self.installed, self.root) if in_toolkit else ["bash"]), *words]
 
     def _uninstaller(self) -> list:
         """The script that the installer left, and its words; [] if it is not there."""
@@ -197,24 +185,8 @@ class Work:
             entry = next(
                 entry for entry in self.of_cann() if same_version(self.version or entry.version, entry.version)
             )
-            patterns = {
-                "toolkit": ("*-linux/script/uninstall.sh", "script/uninstall.sh"),
-                "ops": ("*-linux/script/ops_uninstall.sh", "script/ops_uninstall.sh"),
-                "kernels": ("opp_kernel/script/uninstall.sh", "opp_kernel/script/opp_kernel_uninstall.sh"),
-                "nnal": ("scripts/uninstall.sh", "script/uninstall.sh"),
-            }.get(self.component, ("*-linux/script/uninstall.sh", "script/uninstall.sh"))
-            found = [
-                name
-                for pattern in patterns
-                for name in sorted(glob.glob(below(self.root, os.path.join(entry.path, pattern))))
-            ]
-            return found[:1]
-        part = self.part()
-        if self.kind == "docker_runtime":
-            script = below(self.root, os.path.join(part.path or "", "Ascend-Docker-Runtime/script/uninstall.sh"))
-            return [script, *_runtime_scene(self.files)] if os.path.exists(script) else []
-        script = below(self.root, os.path.join(part.path or "", self.kind, "script/uninstall.sh"))
-        return [script] if os.path.exists(script) else []
+            return scripts.of_cann(entry, self.root)
+        return scripts.of_part(self.kind, self.part(), self.files, self.root)
 
     def check_name(self) -> None:
         """Raises L(VendorError) for a package of another machine, also when its version is there."""
@@ -249,16 +221,16 @@ class Work:
         if here:
             if params["sha256"]:
                 checks.check_sum(self.source.path, params["sha256"])
-            place = params["install_path"] or self.part_path()
-            unpack_dir = params["unpack_dir"] or tempfile.gettempdir()
-            found += checks.check_space(self.kind, self.source.path, place, unpack_dir, machine)
+            found += checks.check_space(self.kind, self.source.path, *self.places(), machine)
         if self.check_mode:
             self._warn(entry for entry in found if not entry.lasting)
             found = [entry for entry in found if entry.lasting]
         checks.complain(found)
 
-    def part_path(self) -> str | None:
-        return None if self.kind == "cann" else self.part().path
+    def places(self) -> tuple:
+        """Where it is installed, and where it is unpacked."""
+        found = None if self.kind == "cann" else self.part().path
+        return self.params["install_path"] or found or ASCEND, self.params["unpack_dir"] or tempfile.gettempdir()
 
     def _user(self) -> str:
         for option in self.params["extra_options"]:
@@ -365,6 +337,11 @@ class Work:
             reason, remedy = ran.why, ran.remedy
         elif outcome.declined and ran.questions:
             reason = f"it asked {ran.questions[-1]!r}, and the answer was no"
+        else:
+            full = [path for path in self.places() if self.machine.free(path) < checks.MB]
+            if full:  # the installers keep that in their log
+                reason = f"{', '.join(full)} has no space left ({reason})"
+                remedy = "Make space there and run again: it starts anew."
         untouched = there == before.versions and (self.kind == "cann" or self.part().complete or bool(before.damaged))
         cut = bool(ran.why) or ran.completed.rc is None or ran.completed.rc < 0
         if untouched and not cut and decided.action != REINSTALL:
@@ -388,16 +365,6 @@ def written_at(part: Part, kind: str, root: str = "/") -> float | None:
         return os.stat(below(root, os.path.join(part.path or "", kind, "version.info"))).st_ctime
     except OSError:
         return None
-
-
-def _runtime_scene(files: dict) -> list:
-    """Words of the Docker runtime's uninstall script: nothing for iSula's old option, the scene, its file."""
-    for path, text in files.items():
-        if path.endswith("/ascend_docker_runtime_install.info"):
-            values = parse_values(text)
-            config = values.get("config-file-path", "")
-            return ["none", values.get("install-scene") or "docker", *([config] if config else [])]
-    return ["none", "docker"]
 
 
 __all__ = ["Failed", "Work", "written_at"]

@@ -63,7 +63,12 @@ _FAILURES = (
         "Make space there; the driver needs more than 300 MB, firmware more than 32 MB.",
     ),
     (
-        r"No space left on device|Extraction failed",
+        r"Extraction failed",
+        "the package could not be unpacked: it is damaged, or there is no space",
+        "Compare its sha256 with the one its source gives, and the space in the directory for temporary files.",
+    ),
+    (
+        r"No space left on device",
         "a file system was full while the package was unpacked or copied",
         "Make space where it is installed and in the directory for temporary files, then run again: it starts anew.",
     ),

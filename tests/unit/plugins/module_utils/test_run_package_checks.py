@@ -141,7 +141,7 @@ def test_user_and_group_are_looked_up(tmp_path):
 def test_space_is_looked_for_where_it_is_needed(tmp_path, kind, free_mb, places):
     package = tmp_path / "x.run"
     package.write_bytes(b"\0" * (1 << 20))
-    found = checks.check_space(kind, str(package), None, "/tmp", Machine(free=free_mb << 20))
+    found = checks.check_space(kind, str(package), "/usr/local/Ascend", "/tmp", Machine(free=free_mb << 20))
     assert [entry.reason.split()[0] for entry in found] == places
 
 

@@ -135,6 +135,7 @@ BAD = [
     ("driver", 1, "[ERROR]Dkms install failed, details in : /var/log\n", "kernel module could not be built"),
     ("driver", 1, "[ERROR]Device_images_crl_check failed, details in : /var/log\n", "signature"),
     ("driver", 1, "[ERROR]free space only 120M, cannot install driver package (greater than 300M)\n", "only 120M"),
+    ("driver", 1, "Uncompressing x ... Extraction failed.\n", "could not be unpacked"),
     ("driver", 1, "cp: error writing 'x': No space left on device\n[ERROR]Drv_file_copy failed\n", "full"),
     ("driver", 1, "[ERROR]Set boot-items failed\n[INFO]Failed to install driver package, please retry after uninstall "
      "and reboot!\n", "half-way"),

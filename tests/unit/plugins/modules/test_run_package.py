@@ -389,6 +389,17 @@ def test_a_refusal_leaves_the_old_version_and_says_so(bench, before, words):
     assert bench.call(bench.driver("25.5.0"))["action"] == "upgrade"
 
 
+def test_a_full_disk_is_named_even_if_the_installer_does_not(bench, monkeypatch):
+    bench.call(bench.driver("25.2.0"))
+    package = bench.driver("25.5.0", half=f'touch {bench.root}/full; echo "[ERROR]Drv_file_copy failed"; exit 1')
+    free = lambda self, path: 0 if (bench.root / "full").exists() and path.startswith("/usr") else 1 << 40  # noqa: E731
+    monkeypatch.setattr(_run_package_checks.Machine, "free", free)
+    failed = bench.call(package)
+    assert "/usr/local/Ascend has no space left (it says: [ERROR]Drv_file_copy failed)" in failed["msg"]
+    refused = bench.call(bench.driver("25.5.0"))
+    assert "/usr/local/Ascend has 0 MB free, and 301 MB are needed" in refused["msg"] and not refused["changed"]
+
+
 def test_an_installer_that_lies_is_caught(bench):
     failed = bench.call(bench.driver("25.5.0", V="25.4.0"))
     assert failed["failed"] and "25.5.0 is wanted and its files say 25.4.0" in failed["msg"] and failed["changed"]
