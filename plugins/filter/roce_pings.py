@@ -25,6 +25,14 @@ options:
     description: Inventory name of the node.
     type: str
     required: true
+  npus:
+    description:
+      - RV(npuops.ascend.hccn_check#module:npus) of the node. When given, pings over RoCE get a C(size) that fills the
+        MTU of the NPU that sends them (MTU less 28 bytes of headers), and so show whether the network carries it. An
+        NPU whose driver does not tell its MTU sends what the tool does by itself.
+    type: list
+    elements: dict
+    default: []
 author:
   - npuops contributors (@npuops)
 """
@@ -35,6 +43,11 @@ EXAMPLES = r"""
   npuops.ascend.hccn_check:
     checks: []
     pings: "{{ planned.plan | npuops.ascend.roce_pings(inventory_hostname) }}"
+
+- name: Ping with packets as large as the NPUs send them
+  npuops.ascend.hccn_check:
+    checks: []
+    pings: "{{ planned.plan | npuops.ascend.roce_pings(inventory_hostname, npus=roce.npus) }}"
 """
 
 RETURN = r"""
@@ -45,11 +58,19 @@ _value:
 """
 
 
-def roce_pings(plan, host):
+# Of IPv4 and ICMP.
+HEADERS = 28
+
+
+def roce_pings(plan, host, npus=()):
     try:
-        return from_dict(plan).pings_of(host)
+        pings = from_dict(plan).pings_of(host)
     except PlanError as exc:
         raise AnsibleFilterError(f"roce_pings: {exc}.") from exc
+    sizes = {npu["phy_id"]: npu["mtu"] - HEADERS for npu in npus if npu.get("mtu")}
+    if not sizes or plan.get("ping_tool") == "hccs_ping":
+        return pings  # the MTU is that of the RoCE port
+    return [{**ping, "size": sizes.get(ping["phy_id"])} for ping in pings]
 
 
 class FilterModule:

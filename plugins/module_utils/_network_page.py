@@ -73,6 +73,7 @@ def _figures(fleet):
             f"{counts['pairs_fail']} failed, {counts['pairs_unknown']} unknown",
         ),
         (f"{ms(fleet.median_ms)} ms" if fleet.times else "–", "median round trip", trip),
+        *_bandwidth_tile(report),
         (str(report["rounds"]), f"rounds, {report['mode']}", f"{tool}, {report['seconds']:.0f} s"),
     ]
     cells = "".join(
@@ -80,6 +81,15 @@ def _figures(fleet):
         for value, what, more in tiles
     )
     return f"<div class=tiles>{cells}</div>"
+
+
+def _bandwidth_tile(report):
+    tests = report.get("bandwidth") or ()
+    known = sorted(test["gbits"] for test in tests if test["gbits"] is not None)
+    if tests:
+        value = f"{known[len(known) // 2]:.0f} Gb/s" if known else "–"
+        low = f"least {known[0]:.0f}, " if known else ""
+        yield value, "median bandwidth", f"{low}{len(known)} of {plural(len(tests), 'test')}"
 
 
 def _problems(fleet):

@@ -26,6 +26,7 @@ COLUMN_OF = {
     **dict.fromkeys(("net_health", "netdetect"), "health"),
     **dict.fromkeys(("lldp", "swapped"), "port"),
     "stat": "received",
+    "bandwidth": "speed",
     **dict.fromkeys(("isolated", "partial", "path", "node_isolated", "split", "no_result", "ping", *LOSSES), "pings"),
 }
 HEADS = (
@@ -33,7 +34,7 @@ HEADS = (
     ("State", "with the numbers of the problems above"),
     ("Address", "RoCE address and the length of its netmask"),
     ("Link", ""),
-    ("Speed", "Gb/s"),
+    ("Speed", "Gb/s, and what it sent to the same NPU of the next node, if that was measured"),
     ("TLS", ""),
     ("MTU", ""),
     ("Health", "net health, what the NPU says of its detection address"),
@@ -58,7 +59,8 @@ def fleet_map(fleet):
         name = f'<b title="{escape(host)}">{fleet.labels[host]}{marked(verdict)}</b>'
         shown = "".join(_box(fleet, (host, phy_id), many) for phy_id in fleet.of_host[host])
         if not shown:
-            shown = "<em>no result</em>" if host in fleet.absent else "<em>no NPUs</em>"
+            why = "no NPUs" if fleet.rows.get(host, {}).get("roce_ports", True) else "no RoCE ports"
+            shown = "<em>no result</em>" if host in fleet.absent else f"<em>{why}</em>"
         out.append(f'<div class="n {VERDICTS[verdict][0]}">{name}<span>{shown}</span></div>')
     out.append("</div>")
     return "\n".join(out)
@@ -112,7 +114,7 @@ def _host_words(fleet, host):
     if host in fleet.absent:
         return f"<b>{escape(host)}</b> <mark class=x>× no result</mark>"
     row = fleet.rows[host]
-    told = [f"{row['npus']} NPUs"]
+    told = [plural(row["npus"], "NPU") if row.get("roce_ports", True) else "no RoCE ports"]
     told += [f"driver {row['driver_version']}"] if row["driver_version"] else []
     told += [row["family"]] if row["family"] else []
     bad = sum(fleet.npus[host, phy_id]["verdict"] == "fail" for phy_id in fleet.of_host[host])
@@ -136,7 +138,7 @@ def _row(fleet, end):
         ("", f"<mark class={css}>{mark}</mark> {word}{_links(npu)}"),
         ("address", _address(npu, fleet.report.get("ping_tool"))),
         ("link", _text(npu["link"])),
-        ("speed", _NOTHING if npu["speed_mbps"] is None else f"{npu['speed_mbps'] / 1000:g}"),
+        ("speed", _speed(npu)),
         ("tls", {0: "off", 1: "on"}.get(npu["tls_switch"], _text(npu["tls_switch"]))),
         ("mtu", _text(npu["mtu"])),
         ("health", _text(npu["net_health"])),
@@ -174,6 +176,12 @@ def _links(npu):
 
 def _text(value):
     return _NOTHING if value is None else escape(str(value))
+
+
+def _speed(npu):
+    told = _NOTHING if npu["speed_mbps"] is None else f"{npu['speed_mbps'] / 1000:g}"
+    sent = npu.get("bandwidth_gbits")
+    return told if sent is None else f"{told}<small> sends {sent:.1f}</small>"
 
 
 def _chip(npu):

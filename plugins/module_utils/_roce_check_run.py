@@ -133,7 +133,7 @@ class Conversation:
     def ping(self, index: int, wish: dict, how: dict, slot: float) -> None:
         """Try one ping, not before ``slot`` seconds after the beginning; the result goes into C(pings).
 
-        :arg wish: mapping with round, phy_id, peer, peer_phy_id and address.
+        :arg wish: mapping with round, phy_id, peer, peer_phy_id and address, and maybe a size of its own.
         :arg how: the method of the tool as C(tool), and its keyword arguments as C(options).
         """
         result = {**wish, **dict.fromkeys(_PING_VALUES), "error": None, "remedy": None, "duration_s": 0.0}
@@ -146,7 +146,8 @@ class Conversation:
         try:
             self.clock.sleep(slot - self.clock.elapsed())
             began = self.clock.elapsed()
-            answer = self._within_time(getattr(self.tool, how["tool"]), wish["address"], **how["options"])
+            options = how["options"] if wish.get("size") is None else {**how["options"], "size": wish["size"]}
+            answer = self._within_time(getattr(self.tool, how["tool"]), wish["address"], **options)
             result.update((key, getattr(answer, key)) for key in _PING_VALUES)
         except ToolNotFound:
             raise

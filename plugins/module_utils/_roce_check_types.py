@@ -32,6 +32,8 @@ PORT_CHECKS = (
 )
 NODE_CHECKS = ("hccn_conf", "driver")
 CHECKS = PORT_CHECKS + NODE_CHECKS
+# Families of chips, as L(_npu_model.family) names them, that are on no card with a RoCE port.
+WITHOUT_PORTS = ("310P", "310B", "310")
 
 
 @dataclass(frozen=True)
@@ -101,4 +103,16 @@ def usual(ports, read):
     return value if count * 2 > len(seen) else None
 
 
-__all__ = ["CHECKS", "FAIL", "NODE_CHECKS", "PORT_CHECKS", "WARN", "Cause", "NoAnswer", "Port", "usual", "verdict"]
+__all__ = [
+    "CHECKS",
+    "FAIL",
+    "NODE_CHECKS",
+    "PORT_CHECKS",
+    "WARN",
+    "WITHOUT_PORTS",
+    "Cause",
+    "NoAnswer",
+    "Port",
+    "usual",
+    "verdict",
+]

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 
 from ._roce_check_report import outrank, problems_of
+from ._roce_fleet_bandwidth import bandwidth_words, judge_tests, tests_of
 from ._roce_fleet_cables import port_words, swapped
 from ._roce_fleet_compare import address_of
 from ._roce_fleet_compare import compare as compare_settings
@@ -49,11 +50,20 @@ def pinged_by(tool):
 
 
 def ping_tool_for(nodes):
-    """V(hccs_ping) for the nodes of one A3 super pod, where every NPU has a vNIC address of its own; else V(ping)."""
+    """V(hccs_ping) for the nodes of one A3 super pod, where every NPU has a vNIC address of its own; else V(ping).
+
+    Between super pods there is RoCE only. A node that does not tell its super pod is taken to be in that of the others.
+    """
+    nodes = {host: node for host, node in nodes.items() if node["npus"]}
+    pods = {(node.get("node") or {}).get("super_pod_id") for node in nodes.values()} - {None}
     npus = views(nodes)
     addresses = {address_of(npu, "vnic") for npu in npus.values()}
     pod = all((node.get("node") or {}).get("family") == "A3" for node in nodes.values())
-    return "hccs_ping" if pod and npus and None not in addresses and len(addresses) == len(npus) else "ping"
+    return (
+        "hccs_ping"
+        if pod and len(pods) < 2 and npus and None not in addresses and len(addresses) == len(npus)
+        else "ping"
+    )
 
 
 def ends_to_ping(nodes, tool):
@@ -69,20 +79,22 @@ def compare(nodes, groups=None, pinged="ipaddr"):
     return compare_settings(nodes, groups, pinged) + list(swapped(nodes))
 
 
-def report(nodes, plan, results, hosts=None, pinged="ipaddr", max_loss_pct=0.0):
+def report(nodes, plan, results, hosts=None, pinged="ipaddr", max_loss_pct=0.0, tests=None, least=0.0):
     """All that is known of the network, as plain values.
 
     :arg nodes: {host: what C(hccn_check) returned}. :arg plan: the L(_roce_plan.Plan) that was carried out.
     :arg results: {host: C(pings) of C(hccn_check)}.
     :arg hosts: who should have been checked; those without a result are a problem. None: those in C(nodes).
     :arg pinged: V(ipaddr) or V(vnic): which addresses were pinged. :arg max_loss_pct: loss that is no fault.
-    :returns: hosts, npus, pairs, problems, rounds, bound, mode, seconds, verdict, counts.
+    :arg tests: {host: C(bandwidth) of C(hccn_check)}. :arg least: bandwidth that is well, as a share of the speed.
+    :returns: hosts, npus, pairs, bandwidth, problems, rounds, bound, mode, seconds, verdict, counts.
     """
     npus = views(nodes)
     found = compare(nodes, plan.groups, pinged)
     pairs = pairs_of(plan, results, max_loss_pct)
     judged, explained = judge(pairs, npus, found, pinged)
-    found = _absent(nodes, hosts) + _joined(judged) + found
+    measured = tests_of(tests or {}, npus, least)
+    found = _absent(nodes, hosts) + _joined([*judged, *judge_tests(measured, least)]) + found
     ends = _ends(pairs)
     for finding in found:
         for phy_id in finding.phy_ids:
@@ -97,6 +109,9 @@ def report(nodes, plan, results, hosts=None, pinged="ipaddr", max_loss_pct=0.0):
         _npu_row(end, npu, ends.get(end, []), sorted(named.get(end, ())), problems, alone.get(end))
         for end, npu in npus.items()
     ]
+    sent = {(row["host"], row["phy_id"]): row["gbits"] for row in measured}
+    for row in rows:
+        row["bandwidth_gbits"] = sent.get((row["host"], row["phy_id"]))
     counts = Counter(pair.verdict for pair in pairs)
     return {
         "verdict": worst(problem["severity"] for problem in problems),
@@ -115,6 +130,7 @@ def report(nodes, plan, results, hosts=None, pinged="ipaddr", max_loss_pct=0.0):
         "hosts": _host_rows(nodes, plan, rows, problems),
         "npus": rows,
         "pairs": [pair.to_dict() for pair in pairs],
+        "bandwidth": measured,
         "problems": problems,
     }
 
@@ -122,8 +138,10 @@ def report(nodes, plan, results, hosts=None, pinged="ipaddr", max_loss_pct=0.0):
 def summary(found):
     """A report in lines for a terminal: what was tried, then every problem with its remedy."""
     counts = found["counts"]
+    bare = [row for row in found["hosts"] if not row["roce_ports"]]
     lines = [
-        f"RoCE {found['verdict'].upper()}: {plural(counts['npus'], 'NPU')} of {plural(counts['hosts'], 'node')}; "
+        f"RoCE {found['verdict'].upper()}: {plural(counts['npus'], 'NPU')} of "
+        f"{plural(counts['hosts'] - len(bare), 'node')}; "
         f"{plural(counts['pairs'], 'pair')} in {plural(found['rounds'], 'round')} ({found['mode']}, "
         f"{found['seconds']:.1f} s): {counts['pairs_pass']} fine, {counts['pairs_fail']} failed, "
         f"{counts['pairs_unknown']} unknown"
@@ -135,6 +153,12 @@ def summary(found):
         lines.append(
             f"round trip of the fine pairs: median {times[len(times) // 2]:.3f} ms, longest {times[-1]:.3f} ms"
         )
+    if bare:
+        named = ", ".join(f"{row['host']} ({row['family']})" for row in bare[:SHOWN])
+        named += f" and {len(bare) - SHOWN} more" if len(bare) > SHOWN else ""
+        lines.append(f"left out, because their NPUs have no RoCE ports: {named}")
+    if found["bandwidth"]:
+        lines.append(bandwidth_words(found["bandwidth"]))
     lines += [f"{problem['severity']:4}  {problem['sentence']}" for problem in found["problems"][:SHOWN]]
     more = len(found["problems"]) - SHOWN
     return lines + ([f"and {plural(more, 'more problem')}"] if more > 0 else [])
@@ -251,6 +275,7 @@ def _host_rows(nodes, plan, rows, problems):
             "npus": len(of_host.get(host, ())),
             "driver_version": (nodes[host].get("node") or {}).get("driver_version"),
             "family": (nodes[host].get("node") or {}).get("family"),
+            "roce_ports": (nodes[host].get("node") or {}).get("roce_ports", True),
         }
         for host in sorted(nodes)
     ]

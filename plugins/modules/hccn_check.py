@@ -21,6 +21,8 @@ description:
     not as it should. A net health of C(Init) only says that no address to detect with is set, so it warns.
   - Where many machines differ and work all the same (no gateway, no LLDP, copper cables, each NPU in a network of its
     own, TLS on everywhere), NPUs are compared with the others of their node, and only the odd one is reported.
+  - A machine whose NPUs have no RoCE port (310P and other 310 chips, as on Atlas 300I Duo) is no fault. Unless
+    O(phy_ids) names them, RV(npus) is empty then, and RV(node.roce_ports) tells why.
   - With O(pings) it pings other NPUs from the NPUs of this node. A ping that comes back outranks what the tool says
     of link and net health.
   - What concerns several nodes (which pings, do the nodes agree) is planned by M(npuops.ascend.roce_plan) and
@@ -104,6 +106,9 @@ options:
         description: What is pinged. With O(ping_tool=hccs_ping) it is the address of a vNIC.
         type: str
         required: true
+      size:
+        description: Payload in bytes of this ping, instead of O(ping_size).
+        type: int
   ping_tool:
     description: V(ping) goes over RoCE. V(hccs_ping) is for Atlas A3 and goes over HCCS, the network of the super pod.
     type: str
@@ -400,6 +405,10 @@ pings:
       description: As given.
       type: str
       sample: 10.77.2.10
+    size:
+      description: As given.
+      type: int
+      sample: 1472
     transmitted:
       description: Packets sent, null if none could be.
       type: int
@@ -515,6 +524,10 @@ node:
       description: Family of the chips, such as V(A2) or V(A3), null as the driver's release.
       type: str
       sample: A2
+    roce_ports:
+      description: Whether the NPUs have RoCE ports at all, as far as their family tells.
+      type: bool
+      sample: true
     super_pod_id:
       description: Number of the super pod that the node is in. Atlas A3 only, null as the driver's release.
       type: int
@@ -596,7 +609,7 @@ from ..module_utils._roce_check import judge
 from ..module_utils._roce_check_clock import Clock
 from ..module_utils._roce_check_report import npu_result, outrank, problems_of, ranges
 from ..module_utils._roce_check_run import Machine, examine
-from ..module_utils._roce_check_types import CHECKS, FAIL, WARN, Cause, verdict
+from ..module_utils._roce_check_types import CHECKS, FAIL, WARN, WITHOUT_PORTS, Cause, verdict
 from ..module_utils._run import VendorError
 
 
@@ -665,7 +678,7 @@ def check(params):
     pod = (lambda chip: read_pod(smi, chip)) if "driver" in checks else None
     machine = Machine((lambda: read_machine(smi)) if asks_smi else None, pod)
     if phy_ids is None:
-        phy_ids = all_npus(machine)
+        phy_ids = [] if machine.read().family in WITHOUT_PORTS else all_npus(machine)
     options = {"packets": params["ping_packets"], "size": params["ping_size"]}
     found = examine(
         set(phy_ids),
@@ -683,7 +696,7 @@ def check(params):
         },
     )
     conf, of_node = None, []
-    if "hccn_conf" in checks:
+    if "hccn_conf" in checks and (phy_ids or machine.family not in WITHOUT_PORTS):
         conf, of_node = read_conf(params["hccn_conf"], params["container"], params["timeout"])
     if machine.error is not None:
         of_node.append(Cause("driver", WARN, str(machine.error).rstrip("."), "see that npu-smi works on the node"))
@@ -699,6 +712,7 @@ def check(params):
         "node": {
             "driver_version": machine.driver_version,
             "family": machine.family,
+            "roce_ports": machine.family not in WITHOUT_PORTS,
             "super_pod_id": machine.super_pod_id,
             "hccn_conf": None if conf is None else {str(phy_id): values for phy_id, values in conf.items()},
         },
@@ -737,6 +751,7 @@ def main():
                     "peer": {"type": "str", "default": ""},
                     "peer_phy_id": {"type": "int"},
                     "address": {"type": "str", "required": True},
+                    "size": {"type": "int"},
                 },
             },
             "ping_tool": {"type": "str", "choices": ["ping", "hccs_ping"], "default": "ping"},

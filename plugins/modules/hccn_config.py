@@ -258,6 +258,7 @@ from ansible_collections.npuops.ascend.plugins.module_utils._npu_ids import devi
 from ansible_collections.npuops.ascend.plugins.module_utils._npu_model import family
 from ansible_collections.npuops.ascend.plugins.module_utils._npu_smi import NpuSmi
 from ansible_collections.npuops.ascend.plugins.module_utils._npu_smi_gather import gather
+from ansible_collections.npuops.ascend.plugins.module_utils._roce_check_types import WITHOUT_PORTS
 from ansible_collections.npuops.ascend.plugins.module_utils._roce_config import declared, plan, to_read
 from ansible_collections.npuops.ascend.plugins.module_utils._roce_config_apply import Failed, Work, read_ports
 from ansible_collections.npuops.ascend.plugins.module_utils._roce_config_file import ConfFile, readable
@@ -344,6 +345,8 @@ def run(module: AnsibleModule, tool: HccnTool, conf: ConfFile) -> dict:
     params = module.params
     phy_ids, chip_family = chips_of(params)
     wanted, refusals = wishes_of(params["npus"], params["host"])
+    if chip_family in WITHOUT_PORTS and not wanted and not refusals:
+        return {"changed": False, "steps": [], "problems": [], "npus": [], "diff": []}
     text = conf.read()
     entries = None if text is None else parse_conf(text)
     names = to_read(phy_ids, wanted, entries or {})

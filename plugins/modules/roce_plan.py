@@ -54,6 +54,22 @@ options:
     type: str
     choices: [auto, ping, hccs_ping]
     default: auto
+  bandwidth:
+    description: Whether to plan bandwidth tests, too. Each NPU sends to the same NPU of the next node, over RoCE.
+    type: bool
+    default: false
+  bandwidth_nodes:
+    description:
+      - How many nodes may have bandwidth tests at the same time, V(0) for any number. Both sides of a test run in one
+        task, so it must not be more than Ansible has forks.
+    type: int
+    default: 0
+  pings:
+    description:
+      - RV(npuops.ascend.hccn_check#module:pings) of each node, by inventory name. No bandwidth is tested between NPUs
+        of which one did not reach the other.
+    type: dict
+    default: {}
   max_pings:
     description: A plan with more pings is refused. 512 nodes of 8 NPUs take 2.1 million with O(mode=rail).
     type: int
@@ -154,6 +170,16 @@ ping_count:
   returned: always
   type: int
   sample: 32256
+bandwidth:
+  description:
+    - Steps of bandwidth tests, one after the other, each with the tests of the nodes by name, as
+      O(npuops.ascend.hccn_check#module:bandwidth) takes them. Empty without O(bandwidth).
+  returned: always
+  type: list
+  elements: dict
+  sample:
+    - node1: [{phy_id: 0, role: sender, peer: node2, peer_phy_id: 0, address: 10.77.2.10}]
+      node2: [{phy_id: 0, role: receiver, peer: node1, peer_phy_id: 0, address: 10.77.2.10}]
 not_pinged:
   description: NPUs that are in no pair, with C(host), C(phy_id) and C(why).
   returned: always
@@ -208,8 +234,19 @@ problems:
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils._roce_bandwidth import bandwidth_steps
 from ..module_utils._roce_fleet import compare, ends_to_ping, ping_tool_for, pinged_by
 from ..module_utils._roce_plan import MAX_PINGS, PlanError, plan
+
+
+def unreached(pings):
+    """Pairs of ends, as frozensets, of which one sent packets that did not come back."""
+    return {
+        frozenset({(host, ping["phy_id"]), (ping["peer"], ping["peer_phy_id"])})
+        for host, tried in pings.items()
+        for ping in tried or ()
+        if not ping.get("received") and (ping.get("transmitted") or ping.get("unreachable"))
+    }
 
 
 def main():
@@ -219,6 +256,9 @@ def main():
             "mode": {"type": "str", "choices": ["auto", "full", "rail", "ring"], "default": "auto"},
             "groups": {"type": "list", "elements": "list", "default": []},
             "ping_tool": {"type": "str", "choices": ["auto", "ping", "hccs_ping"], "default": "auto"},
+            "bandwidth": {"type": "bool", "default": False},
+            "bandwidth_nodes": {"type": "int", "default": 0},
+            "pings": {"type": "dict", "default": {}},
             "max_pings": {"type": "int", "default": MAX_PINGS},
             "strict": {"type": "bool", "default": False},
         },
@@ -230,6 +270,10 @@ def main():
         tool = ping_tool_for(nodes) if tool == "auto" else tool
         made = plan(ends_to_ping(nodes, tool), module.params["mode"], groups, module.params["max_pings"])
         found = compare(nodes, groups, pinged_by(tool))
+        steps = []
+        if module.params["bandwidth"]:
+            dead = unreached(module.params["pings"])
+            steps = list(bandwidth_steps(ends_to_ping(nodes, "ping"), groups, module.params["bandwidth_nodes"], dead))
     except PlanError as exc:
         module.fail_json(msg=f"{exc}.")
     except (AttributeError, KeyError, TypeError) as exc:
@@ -247,6 +291,7 @@ def main():
         "bound": made.bound,
         "pairs": made.pairs,
         "ping_count": made.pings,
+        "bandwidth": steps,
         "not_pinged": [npu._asdict() for npu in made.skipped + made.alone],
         "problems": problems,
     }

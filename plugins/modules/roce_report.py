@@ -42,6 +42,14 @@ options:
     description: Loss of packets up to this is none. A network that carries RDMA should not lose any.
     type: float
     default: 0
+  bandwidth:
+    description: RV(npuops.ascend.hccn_check#module:bandwidth) of each node, by inventory name, of all steps together.
+    type: dict
+    default: {}
+  bandwidth_least:
+    description: Bandwidth as a share of the speed of the link, of which less is a warning.
+    type: float
+    default: 0.8
   html:
     description:
       - File for the report as a page that needs no other file. It has what to repair, a matrix of who reaches whom, and
@@ -170,6 +178,10 @@ hosts:
       description: Family of its chips.
       type: str
       sample: A2
+    roce_ports:
+      description: Whether its NPUs have RoCE ports. One without is left out.
+      type: bool
+      sample: true
 npus:
   description:
     - The NPUs, by node and phy id.
@@ -224,6 +236,10 @@ npus:
       description: Average round trip of its own pings.
       type: float
       sample: 0.067
+    bandwidth_gbits:
+      description: What it sends to the same NPU of the next node, in Gbit/s, null if that was not measured.
+      type: float
+      sample: 195.5
     not_pinged:
       description: Why it is in no pair, null if it is.
       type: str
@@ -281,6 +297,48 @@ pairs:
       description: Longest round trip.
       type: float
       sample: 0.149
+bandwidth:
+  description: The bandwidth tests, each with both its sides.
+  returned: always
+  type: list
+  elements: dict
+  contains:
+    host:
+      description: The node that sends.
+      type: str
+      sample: node1
+    phy_id:
+      description: Its NPU.
+      type: int
+      sample: 0
+    peer:
+      description: The node that receives.
+      type: str
+      sample: node2
+    peer_phy_id:
+      description: Its NPU.
+      type: int
+      sample: 0
+    gbits:
+      description: Bandwidth in 10^9 bits a second, null without result.
+      type: float
+      sample: 195.5
+    link_gbits:
+      description: Speed of the slower one of both links, null if it is not known.
+      type: float
+      sample: 200.0
+    verdict:
+      description: V(pass), V(warn) for less than O(bandwidth_least), V(fail) without result.
+      type: str
+      sample: pass
+    error:
+      description: Why there is no result, or what is left of the test.
+      type: str
+      sample: no result within 60 s
+    remedy:
+      description: What to do about the error.
+      type: str
+      sample: see that a ping gets through
 problems:
   description: What is wrong between the nodes and on them. What fails comes first.
   returned: always
@@ -362,6 +420,8 @@ def main():
             "pings": {"type": "dict", "default": {}},
             "hosts": {"type": "list", "elements": "str", "default": []},
             "max_loss_pct": {"type": "float", "default": 0},
+            "bandwidth": {"type": "dict", "default": {}},
+            "bandwidth_least": {"type": "float", "default": 0.8},
             "html": {"type": "path"},
             "json": {"type": "path"},
             "strict": {"type": "bool", "default": False},
@@ -373,7 +433,16 @@ def main():
     try:
         plan = from_dict(given["plan"])
         tool = given["plan"].get("ping_tool", "ping")
-        found = report(given["nodes"], plan, given["pings"], given["hosts"], pinged_by(tool), given["max_loss_pct"])
+        found = report(
+            given["nodes"],
+            plan,
+            given["pings"],
+            given["hosts"],
+            pinged_by(tool),
+            given["max_loss_pct"],
+            given["bandwidth"],
+            given["bandwidth_least"],
+        )
     except PlanError as exc:
         module.fail_json(msg=f"plan: {exc}.")
     except (AttributeError, KeyError, TypeError) as exc:
