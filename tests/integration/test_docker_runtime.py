@@ -125,11 +125,13 @@ def test_the_driver_is_read_only_and_left_out_with_nodrv():
 
 def test_the_network_tool_is_there_once_the_list_names_it():
     options = environment(VISIBLE_DEVICES="2")
-    tool = "/usr/local/Ascend/driver/tools/hccn_tool -i 2 -ip -g"
+    tool = "/usr/local/Ascend/driver/tools/hccn_tool -i 2 -link -g"
     assert container(*options, command=tool, check=False).returncode == 127
     more = "\\n/etc/hccn.conf\\n/usr/local/Ascend/driver/tools\\n"
     node("sh", "-c", f"printf '{more}' >> {LIST}")
-    assert "ipaddr:" in container(*options, command=f"{tool} && test -s /etc/hccn.conf").stdout
+    assert "link status:" in container(*options, command=tool).stdout
+    there = node("test", "-e", "/etc/hccn.conf", check=False).returncode
+    assert container(*options, command="test -e /etc/hccn.conf", check=False).returncode == there
 
 
 def test_a_vnpu_that_exists_is_the_only_chip_of_its_container():

@@ -25,6 +25,7 @@ from lab.common import CACHE_DIR, LAB_DIR, ROOT, LabError, Step, docker, run, sa
 
 BASE = "npuops-lab/base"
 NODES = {"debian": "npuops-lab/node", "openeuler": "npuops-lab/node-openeuler"}
+OPENEULER = "npuops-lab/openeuler"  # below its node image, which changes with the emulator
 REGISTRY = "npuops-lab/registry"
 HASH_LABEL = "npuops.lab.hash"
 UPSTREAM_BASE = "debian:bookworm-slim"
@@ -77,14 +78,16 @@ def _build(name: str, wanted: str, context: Path, *arguments: str) -> None:
 def ensure(systems: Iterable[str] = ("debian",)) -> dict[str, str]:
     """Build what is missing or out of date; returns ``{image: id}`` of base, registry and nodes of these systems."""
     nodes = [NODES[system] for system in sorted(set(systems))]
-    found = labels(BASE, *nodes, REGISTRY)
+    found = labels(BASE, *nodes, OPENEULER, REGISTRY)
     ids = {BASE: _ensure_base(found)}
     for name in (REGISTRY, *nodes):
         folder = IMAGES_DIR / name.rpartition("/")[2]
         sources = [folder] + ([LAB_DIR / "npusim"] if name in nodes else [])
-        # Nodes share their root file system's own files.
-        sources += [IMAGES_DIR / "node"] if name == NODES["openeuler"] else []
-        ids[name] = _ensure_derived(name, found, sources, ids[BASE])
+        below = ids[BASE]
+        if name == NODES["openeuler"]:
+            below = _ensure_derived(OPENEULER, found, [IMAGES_DIR / "openeuler"], below)
+            sources.append(IMAGES_DIR / "node")  # nodes share their root file system's own files
+        ids[name] = _ensure_derived(name, found, sources, below)
     _ensure_serving(ids[REGISTRY])
     return ids
 
