@@ -64,7 +64,7 @@ def _unanswered(port: Port):
     reasons: dict = {}
     for missing in port.no_answers:
         if missing.silent:
-            yield Cause(missing.check, FAIL, missing.reason, missing.remedy)
+            yield Cause(missing.check, FAIL, missing.reason, missing.remedy, silent=True)
         else:
             reasons.setdefault((missing.reason, missing.remedy), []).append(missing.check)
     for (reason, remedy), checks in reasons.items():

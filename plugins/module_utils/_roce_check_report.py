@@ -55,6 +55,7 @@ def cause_result(cause, port) -> dict:
         "sentence": f"{port.item} {_filled(cause.problem, port.phy_id)}",
         "problem": _filled(cause.problem, port.phy_id),
         "remedy": _filled(cause.remedy, port.phy_id),
+        "silent": cause.silent,
     }
 
 
@@ -62,7 +63,7 @@ def outrank(npu: dict, pings) -> dict:
     """An entry of C(npus) after its pings: whom others could reach is not down, whatever link and net health say.
 
     :arg pings: results of pings from this NPU. One packet that came back is proof enough for the port; whether all
-        peers can be reached is another question.
+        peers can be reached is another question. An NPU that stopped answering may have any fault that was not asked for.
     """
     if not any((ping.get("received") or 0) > 0 for ping in pings):
         return npu
@@ -73,7 +74,7 @@ def outrank(npu: dict, pings) -> dict:
             "sentence": f"{cause['sentence']} (but its pings come back)",
             "problem": f"{cause['problem']} (but its pings come back)",
         }
-        if cause["check"] in OUTRANKED and cause["severity"] == FAIL
+        if cause["check"] in OUTRANKED and cause["severity"] == FAIL and not cause.get("silent")
         else cause
         for cause in npu["causes"]
     ]

@@ -40,13 +40,15 @@ WITHOUT_PORTS = ("310P", "310B", "310")
 class Cause:
     """Why an NPU is not simply well. ``problem`` continues a sentence that begins with the NPU.
 
-    C({i}) in ``problem`` and ``remedy`` stands for the phy id.
+    C({i}) in ``problem`` and ``remedy`` stands for the phy id. ``silent``: the NPU left a question unanswered, so what
+    comes after it is not known.
     """
 
     check: str
     severity: str
     problem: str
     remedy: str
+    silent: bool = False
 
 
 @dataclass(frozen=True)

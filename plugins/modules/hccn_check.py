@@ -379,6 +379,10 @@ npus:
           description: What to do.
           type: str
           sample: seat or change the cable and the transceiver, and see that the port of the switch is enabled
+        silent:
+          description: Whether the NPU left this question unanswered in time, and was not asked any further.
+          type: bool
+          sample: false
 pings:
   description: The pings with their results, in the order of O(pings).
   returned: always
