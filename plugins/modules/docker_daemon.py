@@ -149,6 +149,11 @@ left_to_flags:
   type: list
   elements: str
   sample: [live-restore]
+problems:
+  description: What stands against it, each with C(host), C(item), C(problem), C(remedy), and all as one C(sentence).
+  returned: failure, if it was judged
+  type: list
+  elements: dict
 backup_file:
   description: Copy of the file as it was.
   returned: when the file changed and there was one
