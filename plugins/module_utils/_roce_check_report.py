@@ -63,7 +63,7 @@ def outrank(npu: dict, pings) -> dict:
     """An entry of C(npus) after its pings: whom others could reach is not down, whatever link and net health say.
 
     :arg pings: results of pings from this NPU. One packet that came back is proof enough for the port; whether all
-        peers can be reached is another question. An NPU that stopped answering may have any fault that was not asked for.
+        peers can be reached is another question. An NPU that stopped answering may have any fault it was not asked for.
     """
     if not any((ping.get("received") or 0) > 0 for ping in pings):
         return npu
