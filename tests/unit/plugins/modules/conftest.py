@@ -5,10 +5,15 @@
 from __future__ import annotations
 
 import pytest
+from ansible.module_utils import _internal
 from ansible.module_utils.common import warnings
 
 
 @pytest.fixture(autouse=True)
-def no_warnings_of_other_tests():
-    """Ansible keeps a module's warnings for the process, and adds them to the result of the next module."""
+def no_warnings_of_other_tests(monkeypatch):
+    """Ansible keeps a module's warnings for the process, and adds them to the result of the next module.
+
+    Once a test has imported a plugin of the controller, it would show them there and no longer return them.
+    """
+    monkeypatch.setattr(_internal, "is_controller", False)
     warnings._global_warnings.clear()
