@@ -40,7 +40,7 @@ def sha256(path):
 
 def must(argv, remedy):
     """Standard output of a command that succeeds."""
-    done = run(argv, TIMEOUT)
+    done = run(argv, TIMEOUT, missing=remedy)
     if done.rc != 0:
         said = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
         raise RepositoryError("; ".join(said[-3:]) or f"it ended with {done.rc}", remedy, done)
