@@ -153,6 +153,9 @@ def summary(found):
         lines.append(
             f"round trip of the fine pairs: median {times[len(times) // 2]:.3f} ms, longest {times[-1]:.3f} ms"
         )
+    if not counts["pairs"]:
+        why = "there is one node only" if counts["hosts"] - len(bare) == 1 else "no NPU has an address and a peer"
+        lines.append(f"nothing was pinged, so nothing is proven between nodes: {why}")
     if bare:
         named = ", ".join(f"{row['host']} ({row['family']})" for row in bare[:SHOWN])
         named += f" and {len(bare) - SHOWN} more" if len(bare) > SHOWN else ""

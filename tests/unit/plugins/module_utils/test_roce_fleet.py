@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.npuops.ascend.plugins.module_utils._roce_fleet import compare, report, summary
+from ansible_collections.npuops.ascend.plugins.module_utils._roce_fleet import compare, ping_tool_for, report, summary
 from ansible_collections.npuops.ascend.plugins.module_utils._roce_plan import Npu, plan
 
 
@@ -161,6 +161,43 @@ def test_with_one_peer_alone_both_ends_are_named_unless_a_node_knows():
     problem = only(judged(nodes, "rail", cut(("node2", 3))))
     assert place(problem) == ("isolated", "fail", "node2", [3])
     assert "it has its link DOWN" in problem["problem"] and problem["remedy"] == "seat the cable"
+
+
+def test_machines_without_ports_are_left_out_and_named():
+    nodes = fleet(2)
+    nodes["card"] = {"npus": [], "node": {"family": "310P", "roce_ports": False}, "problems": []}
+    found = judged(nodes, "rail")
+    assert (found["verdict"], found["problems"]) == ("pass", [])
+    assert "16 NPUs of 2 nodes" in summary(found)[0]
+    assert "left out, because their NPUs have no RoCE ports: card (310P)" in summary(found)
+
+
+def test_one_node_alone_proves_nothing_between_nodes():
+    assert any("nothing is proven between nodes: there is one node only" in line for line in summary(judged(fleet(1))))
+    assert not any("nothing is proven" in line for line in summary(judged(fleet(2))))
+
+
+def test_between_super_pods_there_is_roce_only():
+    nodes = fleet(2, 2)
+    for number, node in enumerate(nodes.values()):
+        node["node"].update(family="A3", super_pod_id=0)
+        for entry in node["npus"]:
+            entry["vnic"] = {"link": "UP", "ipaddr": f"192.{number}.2.{199 - entry['phy_id']}"}
+    assert ping_tool_for(nodes) == "hccs_ping"
+    nodes["node2"]["node"]["super_pod_id"] = None
+    assert ping_tool_for(nodes) == "hccs_ping"
+    nodes["node2"]["node"]["super_pod_id"] = 1
+    assert ping_tool_for(nodes) == "ping"
+
+
+def test_an_npu_that_stopped_answering_is_not_well_because_it_is_reached():
+    """What was not asked any more, say its TLS switch, may be wrong."""
+    nodes = fleet(3)
+    silent = cause("net_health", "fail", "gave no answer within 30 s")
+    nodes["node2"]["npus"][3]["causes"] = [{**silent, "silent": True}]
+    assert only(judged(nodes, "rail"))["severity"] == "fail"
+    nodes["node2"]["npus"][3]["causes"] = [silent]
+    assert only(judged(nodes, "rail"))["severity"] == "warn"
 
 
 def test_a_ping_outranks_what_the_port_says():

@@ -116,7 +116,7 @@ def test_a_healthy_machine_has_no_problems(npusim, check, profile):
 
 def test_machine_without_roce_ports_fails_with_the_reason(npusim, check):
     npusim("new", next(name for name in sorted(profiles.PROFILES) if not profiles.PROFILES[name]["roce"]))
-    result = check(checks=["link", "ip"])
+    result = check(phy_ids=[0, 1], checks=["link", "ip"])
     assert {npu["verdict"] for npu in result["npus"]} == {"fail"}
     assert "no RoCE port" in result["problems"][0]["sentence"]
     assert result["npus"][0]["not_supported"] == ["link", "ip"]
@@ -481,6 +481,24 @@ def test_a_container_that_cannot_be_asked(npusim, check, docker, wish, says):
     new(npusim)
     result = check(**wish)
     assert result["failed"] and says in result["msg"]
+
+
+def test_a_machine_without_roce_ports_is_no_fault_unless_named(npusim, check, tmp_path):
+    npusim("new", "atlas-300i-duo-48g")
+    result = check(npu_smi=str(tmp_path / "npu-smi"))
+    assert (result["npus"], result["problems"], result["verdict"]) == ([], [], "pass")
+    assert (result["node"]["roce_ports"], result["node"]["family"]) == (False, "310P")
+    assert calls(tmp_path) == []  # nor is hccn_tool needed there
+    named = check(phy_ids=[0], checks=["link", "driver"])
+    assert named["verdict"] == "fail" and "has no RoCE port" in named["problems"][0]["sentence"]
+
+
+def test_a_ping_may_have_a_size_of_its_own(npusim, check, tmp_path):
+    new(npusim)
+    ping = {"phy_id": 0, "peer": "node2", "peer_phy_id": 0, "address": "10.77.2.10"}
+    check(checks=[], pings=[{**ping, "round": 0, "size": 1472}, {**ping, "round": 1}], ping_size=100)
+    sizes = [call.split(" pkt ")[1] for call in calls(tmp_path) if " pkt " in call]
+    assert sizes == ["1472", "100"]
 
 
 def test_a_super_pod_says_who_its_npus_are(npusim, check, tmp_path):
