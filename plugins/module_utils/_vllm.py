@@ -11,6 +11,8 @@ from __future__ import annotations
 import json
 import re
 
+from ._vllm_options import option_of
+
 # Tags of upstream releases name the A2 image when they carry no suffix (Dockerfiles of vllm-ascend since v0.10.0rc1).
 _RELEASE_IMAGE = re.compile(r".*/vllm-ascend:v\d+\.\d+\.\d+(\.post\d+|rc\d+)?$")
 
@@ -26,42 +28,41 @@ def image_for(image, suffix):
     return None if suffix is None else image + suffix
 
 
-# Flags that only exist in their positive form (parsers of vLLM 0.11 to 0.32); all other booleans also have --no-….
-_POSITIVE_ONLY = (
-    "aggregate_engine_logging",
-    "data_parallel_multi_port_external_lb",
-    "disable_log_stats",
-    "disable_mm_preprocessor_cache",
-    "enable_multimodal_encoder_data_parallel",
-)
+def flags(args, image=None):
+    """Engine flags in snake_case as command line words, each as its kind in C(_vllm_options) wants it.
 
-
-def flags(args):
-    """Engine flags in snake_case as command line words.
-
-    true gives C(--flag), false C(--no-flag) (or nothing, where vLLM has no such form), null leaves the flag out, a
-    list gives one flag with several words, a mapping one JSON text; everything else is its text.
+    true gives C(--flag), false C(--no-flag) (or nothing, where vLLM has no such form), null leaves the flag out. A
+    list gives one flag with several words, one JSON text where vLLM reads JSON, or a flag for each; a mapping is one
+    JSON text; everything else is its text.
 
     :arg args: {"max_model_len": 32768, "enable_expert_parallel": True}
+    :arg image: of the release whose options they are; the newest known, when it says none.
     :returns: a list of words, in the order of C(args).
     """
     words = []
     for key, value in args.items():
-        flag = key.replace("_", "-")
-        if value is None or (value is False and key in _POSITIVE_ONLY):
+        option = option_of(key, image)
+        kind = option.kind if option else None
+        flag = "--" + key.replace("_", "-")
+        if value is None or (value is False and kind in ("on", "word")):
             continue
-        if value is True:
-            words.append("--" + flag)
-        elif value is False:
-            words.append("--no-" + flag)
-        elif isinstance(value, dict):
-            words.extend(["--" + flag, json.dumps(value, sort_keys=True, separators=(",", ":"))])
-        elif isinstance(value, (list, tuple)):
-            words.append("--" + flag)
-            words.extend(str(item) for item in value)
+        if isinstance(value, bool) and kind not in ("word", "json"):
+            words.append(flag if value else "--no-" + flag[2:])
+        elif isinstance(value, (list, tuple)) and kind == "each":
+            words.extend(word for item in value for word in (flag, _text(item)))
+        elif isinstance(value, (list, tuple)) and kind not in ("json", "config", "mixed"):
+            words.extend([flag, *map(_text, value)] if value else [])
         else:
-            words.extend(["--" + flag, str(value)])
+            text = "True" if kind == "word" else _text(value, kind)
+            # A word that begins with a dash would be taken for a flag.
+            words.extend([f"{flag}={text}"] if text.startswith("-") else [flag, text])
     return words
+
+
+def _text(value, kind=None):
+    if isinstance(value, (dict, list, tuple)) or (isinstance(value, bool) and kind == "json"):
+        return json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return str(value)
 
 
 def serve_command(service):
@@ -84,4 +85,4 @@ def serve_command(service):
         words += ["--data-parallel-size", str(sizes["data"])]
     if service["devices"] > 1 or service["executor"] == "ray":
         words += ["--distributed-executor-backend", service["executor"]]
-    return words + flags(args)
+    return words + flags(args, service.get("image"))

@@ -20,6 +20,8 @@ description:
   - A service with C(vnpu) gets one slice on one of its C(hosts). Slices are packed onto as few NPUs as can be. An
     NPU is either whole or cut. A service with C(share) joins an NPU whose time is shared already, while there is room.
   - What was placed before stays where it is, if it is still right.
+  - The C(args) of vLLM services are judged by the options of the image's release. A service that does not say otherwise
+    gets C(block_size) 128 and C(gpu_memory_utilization) 0.9, and the environment of vLLM-Ascend's tuning guide.
 options:
   services:
     description:
@@ -71,6 +73,15 @@ options:
         on which the service is placed (none for A2, C(-a3), C(-310p)). Any other name is taken as it is.
     type: dict
     default: {}
+  check_args:
+    description:
+      - Refuse C(args) of vLLM services which C(vllm serve) of the image's release does not take. With V(false), for an
+        image with options of its own, they are only warned about.
+      - The options of vLLM 0.11.0, 0.13.0, 0.18.1, 0.23.0 and 0.32.0 are known. For a release in between, what only one
+        of its two neighbours has is warned about. For an older release, or an image whose tag is no release, nothing is
+        checked, with a warning.
+    type: bool
+    default: true
   served_only:
     description:
       - Also refuse what the roles of this release cannot start, such as engines that are planned but not served yet.
@@ -192,6 +203,10 @@ services:
       description: The image to serve with. Null when O(images) has none for the engine.
       type: str
       sample: quay.io/ascend/vllm-ascend:v0.23.0
+    env:
+      description: Variables of the container, those of the service and defaults for NPUs.
+      type: dict
+      sample: {HCCL_BUFFSIZE: "512"}
     command:
       description: The argv which serves it. Null for engines other than C(vllm).
       type: list
@@ -243,6 +258,13 @@ sizing:
       kv_cache_gb: 1.75
       overhead_gb: 2.0
       assumed: [the engine uses 0.9 of the device's memory]
+doubts:
+  description:
+    - What is likely not meant, or known to go wrong, and does not stop anything. In the form of RV(problems), and shown
+      as warnings.
+  returned: always
+  type: list
+  elements: dict
 problems:
   description:
     - Why it must not be done, each with C(host), C(item), C(problem), C(remedy) and all of them as one C(sentence).
@@ -257,6 +279,8 @@ from ..module_utils._npu_model import image_suffix
 from ..module_utils._placement import Node, chips_by_npu, host_views, management_address, place_all
 from ..module_utils._services import Problem, check_served
 from ..module_utils._vllm import image_for, serve_command
+from ..module_utils._vllm_check import check_services
+from ..module_utils._vllm_defaults import with_defaults
 
 
 def read_node(given):
@@ -276,6 +300,7 @@ def main():
             "placed": {"type": "list", "elements": "dict", "default": []},
             "repack": {"type": "bool", "default": False},
             "images": {"type": "dict", "default": {}},
+            "check_args": {"type": "bool", "default": True},
             "served_only": {"type": "bool", "default": False},
             "strict": {"type": "bool", "default": True},
         },
@@ -301,6 +326,11 @@ def main():
     placed, problems = found.services, found.problems
     if placed and module.params["served_only"]:
         problems = problems + check_served(services)
+    faults, doubts = check_services(services, module.params["images"].get("vllm"), module.params["left_out"])
+    if module.params["check_args"]:
+        problems = problems + faults
+    else:
+        doubts = faults + doubts
     for service in placed:
         image = module.params["images"].get(service["engine"])
         service["image"] = image_for(image, image_suffix(service["chip"])) if image else None
@@ -313,6 +343,8 @@ def main():
                     "name an image of your own with vllm_image",
                 )
             )
+        if service["engine"] == "vllm":
+            service["args"], service["env"] = with_defaults(service, image)
         complete = service["engine"] == "vllm" and service["parallel"]
         service["command"] = serve_command(service) if complete else None
     result = {
@@ -325,8 +357,11 @@ def main():
         "lower_bound": found.lower_bound,
         "optimal": found.optimal,
         "sizing": found.sizes,
+        "doubts": [doubt.to_dict() for doubt in doubts],
         "problems": [problem.to_dict() for problem in problems],
     }
+    for doubt in doubts:
+        module.warn(doubt.sentence())
     if problems and module.params["strict"]:
         module.fail_json(msg="\n".join(problem.sentence() for problem in problems), **result)
     module.exit_json(**result)

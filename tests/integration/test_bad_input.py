@@ -117,6 +117,25 @@ CASES = [
         "engine 'mindie' is not served by this release; use one of vllm.",
     ),
     (
+        "flag that vLLM does not have",
+        nothing(),
+        services(chat(args={"max_modle_len": 4096})),
+        "inventory: service 'chat': args.max_modle_len is not an option of vLLM 0.23.0; write 'max_model_len'.",
+    ),
+    (
+        "flag that vLLM has no more",
+        nothing(),
+        services(chat(args={"disable_log_requests": True})),
+        "inventory: service 'chat': args.disable_log_requests is gone in vLLM 0.23.0; leave it out",
+    ),
+    (
+        "value that a flag does not take",
+        nothing(),
+        services(chat(args={"dtype": "bf16"})),
+        "inventory: service 'chat': args.dtype is 'bf16', which is none of auto, bfloat16, float, float16, float32, "
+        "half; write 'bfloat16'.",
+    ),
+    (
         "model path absent on a node",
         done("node2", f"mv {MODEL} {MODEL}.away", f"mv {MODEL}.away {MODEL}"),
         {},

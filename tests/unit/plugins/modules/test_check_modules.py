@@ -333,6 +333,43 @@ def test_a_placement_that_cannot_be(call, changes, words):
     assert [words in problem["sentence"] for problem in told["problems"]] == [True]
 
 
+def test_arguments_of_vllm_are_judged_and_completed(call):
+    (chat,) = call(npu_placement, **placement_input(args={"max_model_len": 4096}))["services"]
+    assert chat["command"][-6:] == [
+        "--max-model-len",
+        "4096",
+        "--block-size",
+        "128",
+        "--gpu-memory-utilization",
+        "0.9",
+    ]
+    assert chat["env"]["HCCL_BUFFSIZE"] == "256"
+
+    arguments = placement_input(args={"disable_log_requests": True, "max_model_len": 4096})
+    failed = call(npu_placement, **arguments)
+    assert failed["failed"]
+    assert failed["msg"] == (
+        "inventory: service 'chat': args.disable_log_requests is gone in vLLM 0.23.0; leave it out: requests are only "
+        "logged with enable_log_requests: true, which replaced it."
+    )
+    assert not failed.get("warnings")
+    told = call(npu_placement, check_args=False, **arguments)
+    assert not told.get("failed")
+    assert told["problems"] == []
+    assert [warning["event"]["msg"] for warning in told["warnings"]] == [failed["msg"]]
+    assert [doubt["sentence"] for doubt in told["doubts"]] == [failed["msg"]]
+
+
+def test_an_image_without_a_list_is_a_warning(call):
+    arguments = placement_input(args={"max_model_len": 4096, "any_thing": 1})
+    arguments["images"] = {"vllm": "quay.io/ascend/vllm-ascend:v0.8.5rc1"}
+    result = call(npu_placement, **arguments)
+    assert not result.get("failed")
+    (warning,) = result["warnings"]
+    assert "v0.8.5rc1 is older than 0.11.0" in warning["event"]["msg"]
+    assert result["services"][0]["env"]["VLLM_USE_V1"] == "1"
+
+
 def test_nodes_in_a_form_that_is_not_understood(call):
     arguments = dict(placement_input(), nodes={"node1": {"chips": []}})
     assert "every entry needs chips" in call(npu_placement, **arguments)["msg"]
