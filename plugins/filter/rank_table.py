@@ -11,7 +11,7 @@ from ..module_utils._rank_table import RankDevice, RankServer, RankTableError, r
 DOCUMENTATION = r"""
 name: rank_table
 short_description: The rank table (hccl.json) of NPUs on one or several nodes
-version_added: 1.1.0
+version_added: 1.0.0
 description:
   - Takes C(hostvars) with the facts of M(npuops.ascend.hccn_check) and gives the content of a rank table as HCCL and
     MindIE read it, in version 1.0 or, for nodes of a super pod (Atlas A3), 1.2.

@@ -17,7 +17,7 @@ from ._roce_fleet_compare import address_of
 from ._roce_fleet_compare import compare as compare_settings
 from ._roce_fleet_judge import judge
 from ._roce_fleet_pairs import LOSS, NONE, OK, pairs_of, seconds_of
-from ._roce_fleet_types import Finding, plural, views, words, worst
+from ._roce_fleet_types import Finding, ends_words, plural, views, words, worst
 from ._roce_plan import Npu
 
 # What of an NPU goes into the report besides what came of its pings.
@@ -156,6 +156,11 @@ def summary(found):
     if not counts["pairs"]:
         why = "there is one node only" if counts["hosts"] - len(bare) == 1 else "no NPU has an address and a peer"
         lines.append(f"nothing was pinged, so nothing is proven between nodes: {why}")
+    left = {}
+    for row in found["npus"] if counts["pairs"] else ():
+        if row["not_pinged"]:
+            left.setdefault(row["not_pinged"], []).append((row["host"], row["phy_id"]))
+    lines += [f"not pinged: {ends_words(ends)}: {why}" for why, ends in sorted(left.items())]
     if bare:
         named = ", ".join(f"{row['host']} ({row['family']})" for row in bare[:SHOWN])
         named += f" and {len(bare) - SHOWN} more" if len(bare) > SHOWN else ""

@@ -82,6 +82,15 @@ def network_of(npu):
         return None
 
 
+def lacks_gateway(npu, peers):
+    """Whether an NPU has no gateway, though one of these peers is in another network."""
+    network = network_of(npu)
+    if network is None or npu.get("gateway"):
+        return False
+    others = (network_of({**peer, "netmask": "255.255.255.255"}) for peer in peers)
+    return any(other is not None and not other.subnet_of(network) for other in others)
+
+
 def _differing(npus, check, key, what, severity, follows, remedy):
     have = {end: npu[key] for end, npu in npus.items() if npu.get(key) is not None}
     if len(set(have.values())) < 2:

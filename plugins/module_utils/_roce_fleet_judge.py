@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import Counter
 
 from ._roce_fleet_cables import port_words
+from ._roce_fleet_compare import lacks_gateway
 from ._roce_fleet_pairs import DEAD, LOSS, NONE, OK, silent, too_long
 from ._roce_fleet_types import Finding, by_host, end_words, ends_words, plural, words
 
@@ -64,6 +65,11 @@ class Evidence:
         self.tried = Counter(end for pair in pairs if pair.state != NONE for end in (pair.a, pair.b))
         self.fine = Counter(end for pair in pairs if pair.state == OK for end in (pair.a, pair.b))
         self.dead = Counter(end for pair in pairs if pair.state == DEAD for end in (pair.a, pair.b))
+        self.dead_peers = {}
+        for pair in pairs:
+            if pair.state == DEAD:
+                self.dead_peers.setdefault(pair.a, []).append(pair.b)
+                self.dead_peers.setdefault(pair.b, []).append(pair.a)
         # {end: checks of hccn_check whose causes are part of a finding, or follow from one}.
         self.explained = {}
         self.confirmed = Counter()
@@ -88,8 +94,14 @@ class Evidence:
         if end not in self._strength:
             own = [self.weights[cause["check"]] for cause in self.causes(end) if cause["severity"] == "fail"]
             own += [self.hints.get(finding.check, 0) for finding in self.named(end)]
+            own += [self.hints.get("gateway", 0)] if self.lacks_gateway(end) else []
             self._strength[end] = max(own, default=0)
         return self._strength[end]
+
+    def lacks_gateway(self, end):
+        """Whether it has no gateway, though some peer that it does not reach is in another network."""
+        peers = [self.npus.get(peer) or {} for peer in self.dead_peers.get(end, ())]
+        return lacks_gateway(self.npus.get(end) or {}, peers)
 
     def complaints(self, ends):
         """How many of these ends notice themselves that something is wrong with their network."""
@@ -303,11 +315,14 @@ def _npu(known, end, edges, state):
     if reasons:
         what += "".join(f"; it {cause['problem']}" for cause in reasons)
         remedy = reasons[0]["remedy"].rstrip(".")
+    elif state == DEAD and "gateway" in known.hints and known.lacks_gateway(end):
+        what += "; it has no gateway, and they are in other networks"
+        remedy = f"set one with hccn_config, or `hccn_tool -i {phy_id} -gateway -s gateway ADDRESS`"
     else:
         port = port_words(known.npus.get(end) or {})
         remedy = f"look at its cable and transceiver and at its switch port{f' ({port})' if port else ''}"
         counters = f", and at the error counters of both (`hccn_tool -i {phy_id} -stat -g`)"
-        remedy += counters if state == LOSS else ", then at its address, netmask and VLAN"
+        remedy += counters if state == LOSS else ", then at its address, netmask, gateway and VLAN"
     check = "loss" if state == LOSS else "isolated" if alone else "partial"
     return [Finding(check, "fail", host, [phy_id], what, remedy, peers)]
 

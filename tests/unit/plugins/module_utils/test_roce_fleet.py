@@ -177,6 +177,35 @@ def test_one_node_alone_proves_nothing_between_nodes():
     assert not any("nothing is proven" in line for line in summary(judged(fleet(2))))
 
 
+def test_npus_without_a_partner_are_told():
+    nodes = fleet(3)
+    nodes["node1"]["npus"] = nodes["node1"]["npus"][:4]
+    nodes["node2"]["npus"] = nodes["node2"]["npus"][:6]
+    found = judged(nodes, "rail")
+    assert found["verdict"] == "pass"
+    assert "not pinged: phy ids 6-7 of node3: no other node has a peer for it in rail mode" in summary(found)
+
+
+def routed(count):
+    """Every node in a network of its own, behind routers."""
+    nodes = fleet(count)
+    for number, node in enumerate(nodes.values(), 1):
+        for entry in node["npus"]:
+            entry.update(netmask="255.255.255.0", gateway=f"10.77.{number}.1", netdetect=f"10.77.{number}.1")
+    return nodes
+
+
+@pytest.mark.parametrize(("count", "mode"), [(2, "rail"), (3, "full"), (4, "ring")])
+def test_an_npu_without_gateway_behind_routers(count, mode):
+    nodes = routed(count)
+    assert judged(nodes, mode)["problems"] == []
+    nodes["node2"]["npus"][5]["gateway"] = None
+    problem = only(judged(nodes, mode, cut(("node2", 5))))
+    assert place(problem) == ("isolated", "fail", "node2", [5])
+    assert "it has no gateway, and they are in other networks" in problem["problem"]
+    assert "-i 5 -gateway -s gateway" in problem["remedy"]
+
+
 def test_between_super_pods_there_is_roce_only():
     nodes = fleet(2, 2)
     for number, node in enumerate(nodes.values()):
