@@ -255,9 +255,14 @@ def changed_keys(before: dict, after: dict) -> tuple:
     return tuple(sorted(key for key in set(before) | set(after) if before.get(key) != after.get(key)))
 
 
-def needs_restart(keys) -> bool:
-    """Whether one of these keys is not read anew on SIGHUP."""
-    return any(key not in RELOADABLE for key in keys)
+def needs_restart(before: dict, after: dict) -> bool:
+    """Whether SIGHUP is not enough: for keys that are not read anew, and for what is taken away, which it leaves."""
+
+    def lost(key) -> bool:
+        was, now = before.get(key), after.get(key)
+        return key in before and (key not in after or (isinstance(was, dict) and not set(was) <= set(now)))
+
+    return any(key not in RELOADABLE or lost(key) for key in changed_keys(before, after))
 
 
 def not_in_effect(config: dict, info: dict) -> tuple:

@@ -148,7 +148,7 @@ class Engine:
         keys = changed_keys(recorded["config"], config)
         if not keys:
             return None
-        return "restart" if needs_restart(keys) else "reload"
+        return "restart" if needs_restart(recorded["config"], config) else "reload"
 
     def remember(self, config: dict) -> None:
         """Record that the running engine follows ``config`` and its other files as they are now."""

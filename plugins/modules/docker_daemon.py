@@ -340,7 +340,7 @@ def plan(params: dict, engine: Engine, state: State, decision) -> tuple:
         reasons.append("what it reads at its start has changed since")
     if params["restart"]:
         reasons.append("the role asks for it")
-    if params["restart"] or pending == "restart" or needs_restart(decision.changed):
+    if params["restart"] or pending == "restart" or needs_restart(decision.before, decision.after):
         return "restart", reasons
     return ("reload", reasons) if reasons else ("none", [])
 

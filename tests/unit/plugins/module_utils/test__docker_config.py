@@ -180,14 +180,14 @@ def test_what_others_wrote_wrongly_is_theirs():
     [
         ({}, {}, (), False),
         ({}, {"registry-mirrors": ["https://a"]}, ("registry-mirrors",), False),
-        ({"default-runtime": "ascend", "runtimes": {"ascend": ASCEND}}, {}, ("default-runtime", "runtimes"), False),
+        ({"default-runtime": "ascend", "runtimes": {"ascend": ASCEND}}, {}, ("default-runtime", "runtimes"), True),
         ({"debug": True}, {"debug": False, "data-root": "/data"}, ("data-root", "debug"), True),
         ({}, {"log-opts": {"max-size": "1m"}}, ("log-opts",), True),
     ],
 )
 def test_what_a_change_asks_of_the_engine(before, after, keys, restart):
     assert changed_keys(before, after) == keys
-    assert needs_restart(keys) is restart
+    assert needs_restart(before, after) is restart
 
 
 INFO = {
