@@ -33,6 +33,7 @@ DERIVED_ARGS = {
 # What would make another service of it than the one that was placed, or put a secret on a command line.
 REFUSED_ARGS = {
     "api_key": "put it into serve_api_keys, from a vault: on a command line everybody on the node can read it",
+    "hf_token": "leave it out: the model is a directory, and on a command line everybody on the node can read it",
     "uds": "leave it out: the endpoint is a TCP port",
     "headless": "leave it out: hosts and parallel say where the engine runs",
     "nnodes": "leave it out: hosts says how many there are",

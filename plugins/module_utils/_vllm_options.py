@@ -35,6 +35,7 @@ KINDS = {
     "text": "a text",
     "name": "a text",
     "each": "a list of texts",
+    "lora": "name=path, or a mapping with name and path",
     "any": "a text, a number, a list or a mapping",
 }
 _SWITCHES = ("flag", "on", "word")
@@ -217,6 +218,8 @@ def _fits(value, kind):
         return kind == "json"
     if kind == "any":
         return True
+    if kind == "lora":
+        return _is_lora(value)
     if kind in ("text", "name", "each"):
         return isinstance(value, (str, int, float))
     if kind == "mixed":
@@ -233,6 +236,14 @@ def _fits(value, kind):
     except ValueError:
         return False
     return isinstance(value, (int, float, str))
+
+
+def _is_lora(value):
+    """As vLLM's LoRAParserAction takes it."""
+    if isinstance(value, str) and "=" in value and "," not in value:
+        return True
+    found = _json(value) if isinstance(value, str) else value
+    return isinstance(found, dict) and {"name", "path"} <= set(found)
 
 
 def _braced(value):

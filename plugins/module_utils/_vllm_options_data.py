@@ -15,8 +15,6 @@ RELEASES = ("0.11.0", "0.13.0", "0.18.1", "0.23.0", "0.32.0")
 PLAIN = """
 any 00001 custom_histogram_buckets grpc_port max_lora_cls_labels max_num_active_seqs max_num_queued_reqs
   max_num_queued_tokens max_num_scheduled_tokens prefix_cache_retention_interval prefix_match_unit
-any 00111 scheduler_cls
-any+ 11111 lora_modules
 config 00001 aux_output_config diffusion_config ec_manager_config engram_config fault_tolerance_config logging_config
   watermark_config
 config 00011 ir_op_priority quantization_config reasoning_config
@@ -82,6 +80,7 @@ json 00111 default_chat_template_kwargs
 json 10000 rope_scaling
 json 11111 allowed_headers allowed_methods allowed_origins limit_mm_per_prompt media_io_kwargs
   override_generation_config
+lora+ 11111 lora_modules
 mixed 11111 additional_config hf_overrides model_loader_extra_config pt_load_map_location
 name 00001 device_ids
 on 00011 data_parallel_multi_port_external_lb grpc
@@ -98,12 +97,12 @@ text 00111 disable_access_log_for_endpoints ssl_ciphers
 text 01111 attention_backend master_addr mm_encoder_attn_backend optimization_level reasoning_parser
   reasoning_parser_plugin tokenizer_mode
 text 10000 guided_decoding_backend
-text 11000 logits_processor_pattern scheduler_cls
+text 11000 logits_processor_pattern
 text 11110 override_attention_dtype safetensors_load_strategy
 text 11111 allowed_local_media_path chat_template code_revision config config_format data_parallel_address
   data_parallel_backend distributed_executor_backend download_dir generation_config hf_config_path hf_token host
   io_processor_plugin load_format log_config_file model model_impl otlp_traces_endpoint quantization response_role
-  revision root_path show_hidden_metrics_for_version ssl_ca_certs ssl_certfile ssl_keyfile tokenizer
+  revision root_path scheduler_cls show_hidden_metrics_for_version ssl_ca_certs ssl_certfile ssl_keyfile tokenizer
   tokenizer_revision tool_call_parser tool_parser_plugin tool_server uds worker_cls worker_extension_cls
 text+ 00001 sleep_preserve_parameter_names
 text+ 00011 kv_cache_dtype_skip_layers lora_target_modules numa_bind_cpus

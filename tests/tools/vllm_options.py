@@ -53,7 +53,7 @@ OPTIONAL = {
     "diffusion_config quantization_config kv_transfer_config kv_events_config ec_transfer_config reasoning_config "
     "weight_transfer_config watermark_config engram_config",
     "any": "custom_histogram_buckets grpc_port max_lora_cls_labels max_num_active_seqs max_num_queued_reqs "
-    "max_num_queued_tokens max_num_scheduled_tokens prefix_cache_retention_interval prefix_match_unit scheduler_cls",
+    "max_num_queued_tokens max_num_scheduled_tokens prefix_cache_retention_interval prefix_match_unit",
 }
 _OPTIONAL = {name: kind for kind, names in OPTIONAL.items() for name in names.split()}
 
@@ -91,7 +91,7 @@ def kind_of(option):
     if option["kind"] == "_AppendAction":
         return "each"
     if option["kind"] == "LoRAParserAction":
-        return "any+"
+        return "lora+"
     optional = option["type"] == "_optional_type"
     kind = _OPTIONAL.get(option["dest"], "text") if optional else KINDS[option["type"]]
     return kind + ("+" if option["nargs"] == "+" else "")

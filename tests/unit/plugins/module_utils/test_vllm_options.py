@@ -128,6 +128,7 @@ def test_without_a_list_there_is_a_doubt_and_never_a_problem(name):
         ("v0.23.0", {"additional_config": "{a"}, None, None),
         ("v0.23.0", {"additional_config": "{a}"}, "args.additional_config is", "a mapping or a text"),
         ("v0.23.0", {"cudagraph_capture_sizes": [1, "x"]}, 'is "x"', "a whole number, or a list of such"),
+        ("v0.23.0", {"lora_modules": ["a"]}, 'is "a"', "give name=path, or a mapping"),
         ("v0.23.0", {"moe_backend": "deep"}, "which is none of", "write 'deep_gemm'"),
     ],
 )
