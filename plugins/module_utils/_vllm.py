@@ -50,7 +50,7 @@ def flags(args, image=None):
             words.append(flag if value else "--no-" + flag[2:])
         elif isinstance(value, (list, tuple)) and kind == "each":
             words.extend(word for item in value for word in (flag, _text(item)))
-        elif isinstance(value, (list, tuple)) and kind not in ("json", "config", "mixed"):
+        elif isinstance(value, (list, tuple)) and (option is None or option.several):
             words.extend([flag, *map(_text, value)] if value else [])
         else:
             text = "True" if kind == "word" else _text(value, kind)

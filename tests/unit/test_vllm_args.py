@@ -30,7 +30,9 @@ def test_what_is_let_through_is_taken(path, tmp_path, capsys):
     version = path.stem.split("-")[1]
     given = json.loads(path.read_text(encoding="utf-8"))
     for option in given["options"]:
-        # It stores its word, and logs that it is deprecated.
+        # What the stand-in's parser, made for its own two releases, has not met: an option without a default, and one
+        # that stores its word and logs that it is deprecated.
+        option["default"] = option["default"].replace("'==SUPPRESS=='", "None")
         option["kind"] = option["kind"].replace("DeprecatedLogConfigFileAction", "_StoreAction")
     path = tmp_path / path.name
     path.write_text(json.dumps(given), encoding="utf-8")
