@@ -134,6 +134,50 @@ def test_a_gate_that_warns_goes_on(tmp_path):
     assert "TLS switch is 1" in printed
 
 
+@pytest.mark.parametrize("gate", ["enforce", "warn"])
+def test_only_the_node_that_does_not_answer_is_named(tmp_path, gate):
+    """Not the first of the play, so the others have been reached by then."""
+    labctl("exec", "--lab", LAB, "node2", "--", "systemctl", "stop", "ssh.service")
+    try:
+        given = {"roce_gate": gate, "roce_phy_ids": [0, 1]}
+        if gate == "enforce":
+            with pytest.raises(AssertionError) as stopped:
+                network(tmp_path, "rail", **given)
+            printed = str(stopped.value)
+        else:
+            status, printed, report = network(tmp_path, "rail", **given)
+            assert (status, [problem["check"] for problem in report["problems"]]) == (0, ["absent"]), printed
+    finally:
+        labctl("exec", "--lab", LAB, "node2", "--", "systemctl", "start", "ssh.service")
+    assert "node2: SSH: " in printed and "node1: SSH: " not in printed, printed
+
+
+@pytest.mark.parametrize("tool", ["hccn_tool"])
+def test_a_node_without_the_tool_is_no_node_that_is_well(tmp_path, tool):
+    path = f"/usr/local/Ascend/driver/tools/{tool}"
+    labctl("exec", "--lab", LAB, "node2", "--", "mv", path, f"{path}.away")
+    try:
+        status, printed, report = network(tmp_path, "rail", roce_gate="warn", roce_phy_ids=[0, 1])
+    finally:
+        labctl("exec", "--lab", LAB, "node2", "--", "mv", f"{path}.away", path)
+    assert [(p["check"], p["host"]) for p in report["problems"]] == [("absent", "node2")], printed
+    assert f"node2: {path} -i 0 -link -g: cannot be run" in " ".join(printed.split()), printed
+
+
+def test_bandwidth_and_packets_as_large_as_the_mtu(tmp_path):
+    status, printed, report = network(tmp_path, "rail", roce_phy_ids=[0, 1], roce_bandwidth=True, roce_ping_size="mtu")
+    assert (status, report["verdict"]) == (0, "pass"), printed
+    nodes = {row["host"] for row in report["hosts"]}
+    assert {(row["host"], row["phy_id"]) for row in report["bandwidth"]} == {(n, p) for n in nodes for p in (0, 1)}
+    assert all(row["gbits"] > 0.9 * row["link_gbits"] for row in report["bandwidth"]), report["bandwidth"]
+    status, printed, report = network(
+        tmp_path, "rail", roce_phy_ids=[0, 1], roce_bandwidth=True, roce_bandwidth_least=1.0
+    )
+    assert (status, report["verdict"]) == (0, "warn"), printed
+    assert {problem["check"] for problem in report["problems"]} == {"bandwidth"}, printed
+    assert "changed=1" not in printed
+
+
 def test_nothing_is_served_over_a_broken_network(tmp_path):
     """The gate in site.yml: a fault of an NPU that serves stops it, and no container is made."""
     services = [
@@ -197,6 +241,24 @@ def super_pod():
 def test_a3_nodes_ping_over_hccs(tmp_path, super_pod):
     status, printed, report = network(tmp_path, "rail", super_pod)
     assert (status, report["verdict"], report["ping_tool"]) == (0, "pass", "hccs_ping"), printed
+
+    wish = {"roce_phy_ids": [0, 9], "roce_rank_tables": [{"path": "/run/hccl.json", "hosts": ["node2", "node1"]}]}
+    status, printed, report = network(tmp_path, "rail", super_pod, **wish)
+    assert status == 0, printed
+    shown = subprocess.run(
+        [str(LABCTL), "exec", "--lab", super_pod, "node1", "--", "cat", "/run/hccl.json"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    table = json.loads(shown)
+    assert (table["version"], table["super_pod_list"][0]["super_pod_id"]) == ("1.2", "0")
+    # server << 22 | chip << 18 | die << 16 | phy id
+    assert [device["super_device_id"] for server in table["server_list"] for device in server["device"]] == [
+        str(server << 22 | chip << 18 | die << 16 | phy_id)
+        for server in (2, 1)
+        for chip, die, phy_id in ((0, 0, 0), (4, 1, 9))
+    ]
     labctl("break", "--lab", super_pod, "node2", "hccs-down", "9")
     try:
         status, printed, report = network(tmp_path, "full", super_pod)
