@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from pathlib import Path
 
@@ -27,11 +28,11 @@ def check(tag, **args):
 
 
 def test_the_data_is_what_the_generator_makes_of_the_lists():
-    generator = ROOT / "tests/tools/vllm_options.py"
-    space = {"__name__": "generator", "__file__": str(generator)}
-    exec(compile(generator.read_text(encoding="utf-8"), str(generator), "exec"), space)  # a script, not a package
+    spec = importlib.util.spec_from_file_location("vllm_options_generator", ROOT / "tests/tools/vllm_options.py")
+    generator = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(generator)
     written = (ROOT / "plugins/module_utils/_vllm_options_data.py").read_text(encoding="utf-8")
-    assert space["module"]() == written
+    assert generator.module() == written
 
 
 @pytest.mark.parametrize("path", LISTS, ids=lambda path: path.stem)
