@@ -67,7 +67,12 @@ class LookupModule(LookupBase):
     """One answer for each term."""
 
     def run(self, terms, variables=None, **kwargs):
-        self.set_options(var_options=variables, direct=kwargs)
+        # Options that come from variables are not resolved by Ansible where they are templates themselves.
+        given = dict(variables or {})
+        for name in ("ascend_bundle",):
+            if name in given:
+                given[name] = self._templar.template(given[name])
+        self.set_options(var_options=given, direct=kwargs)
         bundle = self.get_option("bundle")
         answers = {
             "images": lambda: images(bundle, self.get_option("names")),

@@ -98,7 +98,12 @@ class LookupModule(LookupBase):
     """One dictionary for each kind of package."""
 
     def run(self, terms, variables=None, **kwargs):
-        self.set_options(var_options=variables, direct=kwargs)
+        # Options that come from variables are not resolved by Ansible where they are templates themselves.
+        given = dict(variables or {})
+        for name in ("ascend_packages", "ascend_bundle"):
+            if name in given:
+                given[name] = self._templar.template(given[name])
+        self.set_options(var_options=given, direct=kwargs)
         directory, bundle = self.get_option("directory"), self.get_option("bundle")
         sums, prefix = None, ""
         if not directory and bundle:

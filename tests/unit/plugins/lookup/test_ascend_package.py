@@ -11,6 +11,8 @@ import pytest
 import yaml
 from ansible import constants
 from ansible.errors import AnsibleError
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
 
 from ansible_collections.npuops.ascend.plugins.lookup import ascend_package
 from ansible_collections.npuops.ascend.plugins.module_utils import _package_files as files
@@ -56,7 +58,7 @@ def fill(directory, names, prefix=""):
 
 
 def look(*terms, variables=None, **options):
-    plugin = ascend_package.LookupModule()
+    plugin = ascend_package.LookupModule(templar=Templar(loader=DataLoader()))
     plugin._load_name = NAME
     return plugin.run(list(terms), variables or {}, **options)
 
@@ -102,6 +104,12 @@ def test_found(directory, kind, wish, expected):
 def test_several_kinds_and_variables(directory):
     found = look("toolkit", "nnal", variables={"ascend_packages": str(directory)})
     assert [package["kind"] for package in found] == ["toolkit", "nnal"]
+
+
+def test_a_variable_may_be_a_template(directory):
+    text = trust_as_template(str(directory.parent) + "/{{ '" + directory.name + "' }}")
+    (found,) = look("nnal", variables={"ascend_packages": text})
+    assert found["path"].startswith(str(directory))
 
 
 def test_bundle_has_its_checksums_at_the_top(tmp_path):
