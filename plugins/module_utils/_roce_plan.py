@@ -160,7 +160,7 @@ class Plan:
         self.nodes = {host: sorted(nodes[host]) for host in sorted(nodes)}
         self.groups = merge_groups(groups, self.nodes)
         self.skipped = [
-            Skipped(host, npu.phy_id, "it has no address")
+            Skipped(host, npu.phy_id, "its address is not known")
             for host, npus in self.nodes.items()
             for npu in npus
             if not npu.address

@@ -185,7 +185,7 @@ not_pinged:
   returned: always
   type: list
   elements: dict
-  sample: [{host: node3, phy_id: 5, why: it has no address}]
+  sample: [{host: node3, phy_id: 5, why: its address is not known}]
 problems:
   description: What differs or contradicts itself between the nodes. What fails comes first.
   returned: always

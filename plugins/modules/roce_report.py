@@ -243,7 +243,7 @@ npus:
     not_pinged:
       description: Why it is in no pair, null if it is.
       type: str
-      sample: it has no address
+      sample: its address is not known
 pairs:
   description:
     - The pairs, by plan. When there are more than 20000, only those that are not fine; O(json) always has all.

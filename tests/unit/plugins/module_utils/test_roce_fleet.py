@@ -508,7 +508,7 @@ def test_an_npu_without_address_is_judged_by_its_node():
     found = judged(nodes)
     assert place(only(found)) == ("ip", "fail", "node1", [6])
     row = next(row for row in found["npus"] if (row["host"], row["phy_id"]) == ("node1", 6))
-    assert row["not_pinged"] == "it has no address" and row["verdict"] == "fail" and row["peers"] == 0
+    assert row["not_pinged"] == "its address is not known" and row["verdict"] == "fail" and row["peers"] == 0
 
 
 def test_problems_of_a_node_are_kept():
