@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Ask endpoints again and again, until a file appears, and write who answered: ``ask.py STOP REPORT URL...``.
 
-REPORT is JSON: ``rounds``, ``silent`` (rounds in which nobody answered), and for each URL ``answered`` and ``gaps`` (how
-often it fell silent).
+REPORT is JSON: ``rounds``, ``silent`` (rounds in which nobody answered), and for each URL ``answered`` and ``gaps``
+(how often it fell silent).
 """
 
 from __future__ import annotations
