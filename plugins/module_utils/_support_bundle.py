@@ -103,20 +103,25 @@ def files(root="") -> dict:
     return found
 
 
-def logs(texts, limit) -> tuple:
-    """({name: text}, names left out) of L(Text)s, the first ones until ``limit`` characters are full."""
-    found: dict = {}
-    left = []
-    size = 0
-    for text in texts:
-        if size + len(text.text) > limit:
-            left.append(text.name)
-            continue
-        size += len(text.text)
+class Logs:
+    """L(Text)s for the archive, the first ones until ``limit`` characters are full; ``left`` names the others.
+
+    Chosen as they come, since the logs of a node together can be larger than its memory should be used for.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.parts: dict = {}
+        self.left: list = []
+        self._room = limit
+
+    def add(self, text) -> None:
+        if len(text.text) > self._room:
+            self.left.append(text.name)
+            return
+        self._room -= len(text.text)
         name = f"logs/{text.kind}/" + re.sub(r"[^\w.-]+", "_", text.name.strip("/"))
         gap = f"\n[… up to byte {text.offset} left out …]\n" if text.first_line is None else ""
-        found[name] = found.get(name, "") + gap + text.text
-    return found, left
+        self.parts[name] = self.parts.get(name, "") + gap + text.text
 
 
 def write(path, prefix, parts, known) -> int:

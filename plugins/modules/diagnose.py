@@ -300,9 +300,8 @@ def look(params, unread):
     return {url: summary(found, used) for url, found in samples.items()}
 
 
-def bundle(params, collector, units, described, texts, result, known):
-    """Write the archive; names of logs that found no room."""
-    parts, left = support.logs(texts, params["bundle_limit_mb"] << 20)
+def bundle(params, collector, units, described, parts, result, known):
+    """Write the archive: the logs in ``parts``, and what the node's tools and files say."""
     parts.update(support.answers(support.commands(params["npu_smi"], params["docker"]), params["timeout"]))
     phy_ids = [int(match) for match in support.PHY_ID.findall("\n".join(support.devices()))]
     parts.update(support.hccn_answers(params["hccn_tool"], sorted(phy_ids), params["timeout"]))
@@ -311,7 +310,6 @@ def bundle(params, collector, units, described, texts, result, known):
     parts["report.txt"] = "\n".join([*result["summary"], "", "Not read:", *collector.unread, ""])
     parts["report.json"] = json.dumps(clean({**result, "units": units}, known), indent=2)
     result["bundle_bytes"] = support.write(params["bundle"], params["host"], parts, known)
-    return left
 
 
 def lines_of(findings):
@@ -363,8 +361,7 @@ def main():
     )
     units, described = collector.units(), collector.described()
     known = collector.secrets(described) | set(params["secrets"])
-    # Kept only as far as the archive needs them: logs of a node can be large.
-    kept = []
+    kept = support.Logs(params["bundle_limit_mb"] << 20)
     names = []
 
     def texts():
@@ -374,7 +371,7 @@ def main():
             if text.name not in names:
                 names.append(text.name)
             if params["bundle"] and not module.check_mode:
-                kept.append(text)
+                kept.add(text)
             yield text
 
     findings = diagnose(texts())
@@ -392,13 +389,13 @@ def main():
         "looked_at": names,
         "unread": collector.unread,
         "bundle": None,
-        "left_out": [],
+        "left_out": kept.left,
     }
     if params["bundle"] and not module.check_mode:
         result["bundle"] = params["bundle"]
         result["changed"] = True
         try:
-            result["left_out"] = bundle(params, collector, units, described, kept, result, known)
+            bundle(params, collector, units, described, kept.parts, result, known)
         except OSError as error:
             module.fail_json(
                 msg=f"The archive {params['bundle']} cannot be written: {error.strerror or error}. Give another path.",
