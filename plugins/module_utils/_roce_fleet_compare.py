@@ -96,7 +96,7 @@ def _differing(npus, check, key, what, severity, follows, remedy):
     if len(set(have.values())) < 2:
         return
     usual, count = common(have.values())
-    example = next(end for end, value in have.items() if value == usual)
+    example = [end for end, value in have.items() if value == usual][0]
     for host, phy_ids in by_host(end for end, value in have.items() if value != usual).items():
         for value in sorted({have[host, phy_id] for phy_id in phy_ids}):
             odd = [phy_id for phy_id in phy_ids if have[host, phy_id] == value]
@@ -116,7 +116,7 @@ def _drivers(facts):
         if len(set(have.values())) < 2:
             continue
         usual, count = common(have.values())
-        example = next(host for host, version in have.items() if version == usual)
+        example = [host for host, version in have.items() if version == usual][0]
         for host, version in have.items():
             if version != usual:
                 yield Finding(

@@ -30,7 +30,9 @@ TOOLS = (
 
 
 def call(*argv: str, timeout: float = 300, check: bool = True) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=timeout)
+    done = subprocess.run(
+        argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=timeout, check=False
+    )
     assert done.returncode == 0 or not check, f"{' '.join(argv)}: {done.returncode}\n{done.stdout}"
     return done
 
@@ -68,7 +70,9 @@ def restart() -> None:
 def install(package: str, *words: str) -> tuple[int, str]:
     call("docker", "cp", "-q", str(ROOT / ".lab/cache/packages" / package), f"{CONTAINER}:/root/")
     command = ["docker", "exec", CONTAINER, "bash", f"/root/{package}", *words]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120)
+    done = subprocess.run(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120, check=False
+    )
     return done.returncode, re.sub(r"\x1b\[\d+m", "", done.stdout)
 
 

@@ -86,6 +86,7 @@ def network(path, mode, lab=LAB, **variables):
         capture_output=True,
         text=True,
         timeout=600,
+        check=False,
         env={**ENVIRONMENT, "NPUOPS_LAB": lab},
     )
     printed = done.stdout + done.stderr
@@ -199,6 +200,7 @@ def test_nothing_is_served_over_a_broken_network(tmp_path):
             capture_output=True,
             text=True,
             timeout=600,
+            check=False,
             env=ENVIRONMENT,
         )
     finally:

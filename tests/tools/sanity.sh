@@ -16,7 +16,7 @@ mkdir -p "$copy"
 # outputs, which are not ours to mend; not the programs of the lab and the tools, whose first line may name python3
 # (a collection's may not) and which ruff and shellcheck judge. A file deleted but not yet committed is still listed.
 git ls-files -z --cached --others --exclude-standard -- . \
-  ':!.collections' ':!tests/fixtures/corpus' ':!tests/lab' ':!tests/tools' ':!inventories/lab' |
+  ':!.collections' ':!tests/fixtures/corpus' ':!tests/fixtures/diagnose' ':!tests/lab' ':!tests/tools' ':!inventories/lab' |
   while IFS= read -r -d '' file; do
     if [ -e "$file" ] || [ -L "$file" ]; then printf '%s\0' "$file"; fi
   done | tar --create --null --files-from=- | tar --extract --directory="$copy"

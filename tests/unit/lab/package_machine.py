@@ -71,7 +71,13 @@ class PackageMachine:
         """Exit status (124: still running after ``timeout``) and output without colours and dates."""
         argv = [str(self.bin / "timeout"), str(timeout), str(self.bin / "bash"), str(package), *words]
         done = subprocess.run(
-            argv, input=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=self.environment(**env)
+            argv,
+            input=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env=self.environment(**env),
+            check=False,
         )
         text = re.sub(r"\x1b\[\d+m", "", done.stdout)
         return done.returncode, re.sub(r"\[\d[\d :-]+\] ", "", text)

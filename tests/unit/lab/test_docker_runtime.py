@@ -129,8 +129,8 @@ PLAIN = {
 }
 
 
-def edited(*env: str, library: Library | None = None, version=NEW, there=ALL, base=PLAIN) -> dict:
-    found = copy.deepcopy(base)
+def edited(*env: str, library: Library | None = None, version=NEW, there=ALL, base=None) -> dict:
+    found = copy.deepcopy(base or PLAIN)
     found["process"]["env"] += env
 
     def open_library() -> Library:

@@ -165,7 +165,7 @@ def test_the_tools_own_words_explain_a_missing_value(parse):
 )
 def test_sentences(line, kind, remedy):
     error = reported(f"some log line\n  {line}\r\n")
-    assert type(error) is kind
+    assert error.__class__ is kind
     assert error.error == line
     assert remedy in error.remedy
     assert line in str(error)

@@ -52,39 +52,39 @@ INFO_A3 = """\
 +=======================+=====================+======================+======================+======================+
 """
 LIST = """\
-	Total Count                    : 2
+\tTotal Count                    : 2
 
-	NPU ID                         : 10
-	Chip Count                     : 2
+\tNPU ID                         : 10
+\tChip Count                     : 2
 
-	NPU ID                         : 11
-	Chip Count                     : 2
+\tNPU ID                         : 11
+\tChip Count                     : 2
 
 """
 MAPPING = """\
-	NPU ID                         Chip ID                        Chip Logic ID                  Chip Name
-	32                             0                              10                             Ascend 310P3
-	32                             1                              11                             Ascend 310P3
-	32                             2                              -                              Mcu
-	32                             3                              -                              3559
+\tNPU ID                         Chip ID                        Chip Logic ID                  Chip Name
+\t32                             0                              10                             Ascend 310P3
+\t32                             1                              11                             Ascend 310P3
+\t32                             2                              -                              Mcu
+\t32                             3                              -                              3559
 """
 COMMON = """\
-	NPU ID                         : 32
-	Chip Count                     : 2
+\tNPU ID                         : 32
+\tChip Count                     : 2
 
-	Chip ID                        : 0
-	Memory Usage Rate(%)           : 4
-	Aicore Usage Rate(%)           : -
-	Temperature(C)                 : 49
+\tChip ID                        : 0
+\tMemory Usage Rate(%)           : 4
+\tAicore Usage Rate(%)           : -
+\tTemperature(C)                 : 49
 
-	Chip ID                        : 1
-	Memory Usage Rate(%)           : NA
-	Aicore Usage Rate(%)           : 100
-	Temperature(C)                 : 50
+\tChip ID                        : 1
+\tMemory Usage Rate(%)           : NA
+\tAicore Usage Rate(%)           : 100
+\tTemperature(C)                 : 50
 
-	Chip Name                      : mcu
-	Temperature(C)                 : 43
-	NPU Real-time Power(W)         : 23.6
+\tChip Name                      : mcu
+\tTemperature(C)                 : 43
+\tNPU Real-time Power(W)         : 23.6
 """
 TOPOLOGY = (
     "\t   Phy-ID20   Phy-ID21   CPU Affinity\n"

@@ -44,7 +44,7 @@ def test_every_file_has_its_checksum_in_the_form_of_sha256sum(directory):
 
 def test_a_second_seal_finds_nothing_and_reads_nothing_again(directory, monkeypatch):
     read = []
-    monkeypatch.setattr(bundle, "sha256", lambda path: read.append(path))
+    monkeypatch.setattr(bundle, "sha256", read.append)
     assert bundle.seal(str(directory), CONTENTS) == ([], [], [])
     assert read == []
 

@@ -234,7 +234,7 @@ def test_everything_of_the_report_is_there(pages, name):
     assert len(rows) == len(found["npus"])
     assert sum("class" in e[1] for e in rows) == sum(row["verdict"] != "pass" for row in found["npus"])
     assert [e[1]["id"] for e in page.find("li")] == [f"p{number + 1}" for number in range(len(found["problems"]))]
-    boxes = [e for e in page.find("div", "n")]
+    boxes = list(page.find("div", "n"))
     assert len(boxes) == len({row["host"] for row in found["hosts"]} | {p["host"] for p in found["problems"]})
     assert [e[2] for e in page.find("h1")] == ["NPU network"]
     words = {"pass": "✓ All is well", "fail": "× It does not work everywhere"}
@@ -308,7 +308,7 @@ def test_a_large_fleet(pages):
         "node05 → node44",
         "node44 → node05",
     ]
-    assert len([e for e in page.find("td", "u")]) == 2 * 63
+    assert len(list(page.find("td", "u"))) == 2 * 63
     assert "<em>no result</em>" in page.text
     # For each phy id a picture: the path that loses packets is ringed on its own, and captions name the nodes.
     pictures = re.findall(r"<figure>(.*?)</figure>", page.text, re.DOTALL)
@@ -422,7 +422,7 @@ def test_a_node_of_the_plan_without_a_result():
 def test_light_below_its_limit_is_marked():
     optical = dict(port(1, 0, False, random.Random(1)).values["optical"], tx_power_mw=[0.9, 0.1, None, 0.8])
     page = Page(render(judged(fleet(2, edits={(1, 0): {"optical": optical}}))))
-    weak = [e for e in page.find("td", "w")]
+    weak = list(page.find("td", "w"))
     assert len(weak) == 1 and '<span title="0.9, 0.1, –, 0.8 mW">0.10</span>' in page.text
 
 
