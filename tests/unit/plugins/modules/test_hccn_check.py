@@ -372,7 +372,7 @@ class TestNpuSmi:
     def test_that_fails_where_nothing_tells_the_npus_is_an_error(self, npusim, check, tmp_path, monkeypatch):
         new(npusim)
         (tmp_path / "npu-smi").write_text("#!/bin/sh\nexit 1\n")
-        monkeypatch.setattr(hccn_check, "device_nodes", lambda: frozenset())
+        monkeypatch.setattr(hccn_check, "device_nodes", frozenset)
         result = check(checks=["link"])
         assert result["failed"] is True
         assert result["msg"].startswith("node1: ") and "npu-smi" in result["msg"]
@@ -381,7 +381,7 @@ class TestNpuSmi:
         # Cards are numbered by slot, so neither reading of the ids is sure without the device nodes.
         new(npusim, "atlas-300i-a2-64g")
         assert [npu["npu_id"] for npu in check(checks=["link"])["npus"]] == [1, 2, 4, 5]
-        monkeypatch.setattr(hccn_check, "device_nodes", lambda: frozenset())
+        monkeypatch.setattr(hccn_check, "device_nodes", frozenset)
         result = check(checks=["link"])
         assert result["failed"] is True and "phy_ids" in result["remedy"]
 

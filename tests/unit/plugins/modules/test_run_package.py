@@ -392,7 +392,10 @@ def test_a_refusal_leaves_the_old_version_and_says_so(bench, before, words):
 def test_a_full_disk_is_named_even_if_the_installer_does_not(bench, monkeypatch):
     bench.call(bench.driver("25.2.0"))
     package = bench.driver("25.5.0", half=f'touch {bench.root}/full; echo "[ERROR]Drv_file_copy failed"; exit 1')
-    free = lambda self, path: 0 if (bench.root / "full").exists() and path.startswith("/usr") else 1 << 40  # noqa: E731
+
+    def free(_machine, path):
+        return 0 if (bench.root / "full").exists() and path.startswith("/usr") else 1 << 40
+
     monkeypatch.setattr(_run_package_checks.Machine, "free", free)
     failed = bench.call(package)
     assert "/usr/local/Ascend has no space left (it says: [ERROR]Drv_file_copy failed)" in failed["msg"]
