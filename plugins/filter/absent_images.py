@@ -9,7 +9,7 @@ from ..module_utils._image_archive import absent
 DOCUMENTATION = r"""
 name: absent_images
 short_description: Container images that a node does not have yet
-version_added: 1.1.0
+version_added: 1.0.0
 description:
   - Tells which images are still to be loaded from an archive.
   - An image with the right name and another id counts as absent. Its archive is of another build.

@@ -9,7 +9,7 @@ from ..module_utils._sizing import models_to_read
 DOCUMENTATION = r"""
 name: auto_models
 short_description: The models that must be read on a node before its services can be placed
-version_added: 1.1.0
+version_added: 1.0.0
 description:
   - Takes C(ascend_services) and picks the models of those with V(auto) in C(vnpu.memory_gb) that may run on a host.
   - Services that say otherwise, or nothing that can be understood, are passed over. They are judged by

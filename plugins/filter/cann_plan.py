@@ -9,7 +9,7 @@ import os
 DOCUMENTATION = r"""
 name: cann_plan
 short_description: Which parts of CANN are missing, which are to go, and which version login shells get
-version_added: 1.1.0
+version_added: 1.0.0
 description:
   - Compares the versions that a node shall have with those that it has. What is asked for neither way stays.
   - Parts come in the order in which they can be installed (toolkit, ops, nnal) or removed.

@@ -9,7 +9,7 @@ from ..module_utils._npu_model import family
 DOCUMENTATION = r"""
 name: compatibility_nodes
 short_description: What was read on nodes, as npuops.ascend.compatibility takes it
-version_added: 1.1.0
+version_added: 1.0.0
 description:
   - Takes C(hostvars), and for each host what M(npuops.ascend.host_check) returned, and M(npuops.ascend.stack_info) and
     M(npuops.ascend.hccn_check) where they were called.

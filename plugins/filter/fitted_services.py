@@ -12,7 +12,7 @@ from ..module_utils._vendor_version import version_key
 DOCUMENTATION = r"""
 name: fitted_services
 short_description: Services with a graph mode that the drivers of their nodes have
-version_added: 1.1.0
+version_added: 1.0.0
 description:
   - From v0.21.0rc1 on vLLM-Ascend uses a graph mode by itself that needs HDK 25.5.1. A service with such an image on an
     older HDK gets V(FULL_DECODE_ONLY) in C(args.compilation_config), unless its arguments choose a mode, or none.

@@ -12,7 +12,7 @@ from ..module_utils._run import VendorError
 DOCUMENTATION = r"""
 name: hdk_versions
 short_description: The versions of driver and firmware that packages and wishes ask for
-version_added: 1.1.0
+version_added: 1.0.0
 description:
   - Takes what was said of packages and versions, and gives the version of the driver and of the firmware.
   - Versions come from the names of the packages; the firmware in a C(.zip) is looked up in it, if it is on the

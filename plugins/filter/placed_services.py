@@ -9,7 +9,7 @@ from ansible.errors import AnsibleFilterError
 DOCUMENTATION = r"""
 name: placed_services
 short_description: The earlier placement, as the nodes remember it
-version_added: 1.1.0
+version_added: 1.0.0
 description:
   - Makes what O(npuops.ascend.npu_placement#module:placed) takes, so that a new placement leaves every service where
     it is.

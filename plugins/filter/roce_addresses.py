@@ -18,7 +18,7 @@ except ImportError:
 DOCUMENTATION = r"""
 name: roce_addresses
 short_description: Addresses for the NPUs of all nodes, from a range
-version_added: 1.1.0
+version_added: 1.0.0
 description:
   - Gives each NPU an address of a range, for O(npuops.ascend.hccn_config#module:npus). What an NPU has already stays,
     also outside the range. The others get the lowest free addresses in the order of the nodes and of their phy ids.

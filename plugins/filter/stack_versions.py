@@ -11,7 +11,7 @@ from ..module_utils._compatibility import StackError, stack_versions
 DOCUMENTATION = r"""
 name: stack_versions
 short_description: The versions that ascend_stack stands for
-version_added: 1.1.0
+version_added: 1.0.0
 description:
   - Takes what the inventory says as C(ascend_stack) and gives the version of each part of the host's software.
   - A name such as V(25.5.0) or V(flexai) picks a row of versions that were tested, or are shipped, together. Any other

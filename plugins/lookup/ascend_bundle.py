@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: ascend_bundle
 short_description: Container images and the distribution's packages of a bundle
-version_added: 1.1.0
+version_added: 1.0.0
 description:
   - What C(playbooks/bundle.yml) put into a directory of the controller, with the checksums of its C(SHA256SUMS).
   - Vendor packages are found by P(npuops.ascend.ascend_package#lookup).

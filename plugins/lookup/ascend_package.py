@@ -7,7 +7,7 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 name: ascend_package
 short_description: The vendor package that a version, a chip and an architecture ask for
-version_added: 1.1.0
+version_added: 1.0.0
 description:
   - Finds one package of Huawei among those in a directory of the controller, by its file name as published, and its
     checksum in the file C(SHA256SUMS).

@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 ---
 module: bundle
 short_description: Seal or verify a directory that a site without a network installs from
-version_added: 1.1.0
+version_added: 1.0.0
 description:
   - Writes what is in the directory to C(bundle.json), and the checksum of every file to C(SHA256SUMS), or reads all
     files and compares them with their checksums.

@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 ---
 module: compatibility
 short_description: Judge whether versions work together, and what the hosts of a fleet are like
-version_added: 1.1.0
+version_added: 1.0.0
 description:
   - Compares what is wished (O(wish), O(services), O(images)) with what nodes have (O(nodes)). Driver and firmware, HDK
     and CANN, vLLM-Ascend and HDK, image and NPU, features and HDK, Docker and its runtime, operating system,

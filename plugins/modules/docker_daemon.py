@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 ---
 module: docker_daemon
 short_description: Configuration of the Docker engine, merged, validated and in effect
-version_added: 1.1.0
+version_added: 1.0.0
 description:
   - Merges keys into C(daemon.json). Keys of others stay, dictionaries are merged, lists are joined, and a key whose
     value is null is taken away.

@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 ---
 module: hdk_plan
 short_description: Tell which steps bring driver and firmware of a node to a version
-version_added: 1.1.0
+version_added: 1.0.0
 author:
   - npuops contributors (@npuops)
 description:

@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 ---
 module: host_check
 short_description: Read what a node is like, from its files and in one call
-version_added: 1.1.0
+version_added: 1.0.0
 description:
   - Reads operating system, kernel, architecture, Python, huge pages, C(vm.swappiness), NUMA balancing, CPU governors,
     firewalls, SELinux, C(/dev/shm), disk space for images and models, clock, ids of the host, NPUs on the PCI bus, the

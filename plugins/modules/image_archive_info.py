@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 ---
 module: image_archive_info
 short_description: Read which container images are in a file
-version_added: 1.1.0
+version_added: 1.0.0
 description:
   - Reads names and ids of the images in an archive that C(docker save) wrote, without loading it and without an engine.
   - In a plain C(.tar) the data of the images is skipped. One that is compressed must be unpacked to be read. That takes

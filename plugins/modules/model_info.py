@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 ---
 module: model_info
 short_description: Read of what size the models of a node are
-version_added: 1.1.0
+version_added: 1.0.0
 description:
   - Reads of each model directory what its need of memory follows from. These are the shapes in C(config.json), and the
     bytes of the weights by the headers of their files. The weights themselves are not read, so it takes milliseconds.

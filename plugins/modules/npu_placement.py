@@ -253,10 +253,14 @@ sizing:
   type: dict
   sample:
     small:
-      memory_gb: 19.93
+      memory_gb: 20.98
       weights_gb: 14.19
       kv_cache_gb: 1.75
       overhead_gb: 2.0
+      tokens: 32768
+      sequences: 1
+      kv_dtype: bfloat16
+      utilization: 0.9
       assumed: [the engine uses 0.9 of the device's memory]
 doubts:
   description:

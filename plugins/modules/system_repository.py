@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 ---
 module: system_repository
 short_description: Make a repository of packages of the distribution, with all they need
-version_added: 1.1.0
+version_added: 1.0.0
 description:
   - Downloads packages of this machine's distribution, release and architecture with everything they depend on, and
     makes a repository of them that a machine without any network can install from.
