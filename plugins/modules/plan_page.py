@@ -109,36 +109,10 @@ written:
   elements: str
 """
 
-import os
-import tempfile
-
 from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._plan_page import page, picture, read_plan, table
-
-
-def read(path):
-    """The text of a file, or None where it is not there."""
-    try:
-        with open(path, encoding="utf-8") as handle:
-            return handle.read()
-    except FileNotFoundError:
-        return None
-
-
-def write(module, path, text):
-    """Put a text into a file in one step; answers whether that changes anything."""
-    changed = read(path) != text
-    if changed and not module.check_mode:
-        handle, partial = tempfile.mkstemp(dir=module.tmpdir)
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        module.atomic_move(partial, path)
-    if not module.check_mode or os.path.exists(path):
-        changed = module.set_fs_attributes_if_different(
-            module.load_file_common_arguments(module.params, path=path), changed
-        )
-    return changed
+from ..module_utils._text_file import write_text
 
 
 def main():
@@ -161,12 +135,8 @@ def main():
             msg="placement and nodes do not belong together, or are not what npu_placement and npu_info return; "
             f"reading them failed with {exc!r}."
         )
-    written = []
-    for path, text in ((given["html"], page(plan)), (given["svg"], picture(plan))):
-        if path and not os.access(os.path.dirname(path) or ".", os.W_OK | os.X_OK):
-            module.fail_json(msg=f"{path}: its directory is not there or cannot be written; name another one.")
-        if path and write(module, path, text):
-            written.append(path)
+    texts = ((given["html"], page(plan)), (given["svg"], picture(plan)))
+    written = [path for path, text in texts if path and write_text(module, path, text)]
     files = [path for path in (given["html"], given["svg"]) if path]
     module.exit_json(changed=bool(written), files=files, written=written, table=table(plan), summary=plan.summary())
 
