@@ -15,9 +15,10 @@ description:
     it is.
   - Whole NPUs are known from the records that the role P(npuops.ascend.npu_container#role) keeps in
     C(/var/lib/npuops/services), read with M(ansible.builtin.setup) (subset C(local)). A record counts for the
-    NPUs all of whose chips it has; one with a chip that is no longer there is left out.
-  - Slices are known from M(npuops.ascend.npu_vnpu). Those of somebody else, and those that no service has, are left
-    out.
+    NPUs all of whose chips it has; one with a chip that is no longer there is left out. A record of a slice that the
+    Ascend runtime cuts (C(dynamic)) counts while its NPU is there.
+  - Slices that stand are known from M(npuops.ascend.npu_vnpu). Those of somebody else, and those that no service
+    has, are left out.
 positional: hosts, slices
 options:
   _input:
@@ -87,7 +88,11 @@ def placed_services(hostvars, hosts, slices=None):
                     "remove that file, and the service is placed anew."
                 )
             npu_ids = _whole_npus(record.get("phy_ids"), npu_of)
-            if npu_ids:
+            cut = record.get("slice") or {}
+            if cut.get("dynamic") and cut["npu_id"] in npu_of.values():
+                piece = {key: cut[key] for key in ("npu_id", "chip_id", "template")}
+                nodes.setdefault(record["service"], {})[host] = {"npu_ids": [cut["npu_id"]], "slice": piece}
+            elif npu_ids:
                 nodes.setdefault(record["service"], {})[host] = {"npu_ids": npu_ids}
     placed = [{"name": name, "nodes": parts} for name, parts in nodes.items()]
     for host, result in (slices or {}).items():

@@ -20,13 +20,14 @@ def _who(process, owner):
     return text + (f" of service '{owner}'" if owner else "")
 
 
-def check_npus(host, service, npu_ids, found, owners, idle_mb):
+def check_npus(host, service, npu_ids, found, owners, idle_mb, template=None):
     """Faults of the NPUs that a service is to get.
 
     :arg found: an C(npu_info) result with chips and processes.
     :arg owners: {pid: service name or None} of the processes on the NPUs.
     Chips without HBM (310P) are not searched for memory that nobody holds: their DDR serves the system too.
 
+    :arg template: that of the service's slice, if it has one. Then others may well be on the chip, on slices of theirs.
     :arg idle_mb: function from a chip name to the HBM (MB) that an idle chip of it shows at most.
     """
     problems = []
@@ -49,6 +50,8 @@ def check_npus(host, service, npu_ids, found, owners, idle_mb):
                     "or place the service on other NPUs",
                 )
             )
+        if template is not None:
+            continue
         processes = _holders(found, npu)
         strangers = [p for p in processes if owners.get(p["pid"]) != service]
         for process in strangers:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ansible_collections.npuops.ascend.plugins.module_utils._inside import prefix_of
 from ansible_collections.npuops.ascend.plugins.module_utils._npu_smi_info import Chip, Info, Process, parse_info
 from ansible_collections.npuops.ascend.plugins.module_utils._npu_smi_list import (
     ListedNpu,
@@ -57,10 +58,12 @@ class NpuSmi:
 
     Raises L(ToolNotFound), L(ToolTimeout), L(ToolReportedError), L(ParseError), all L(VendorError), each with the run
     in ``command``. ``complaints`` collects what is odd but no failure: an exit status other than 0 with a good answer.
+    With ``container`` it runs in that container and sees what its processes see.
     """
 
-    def __init__(self, path: str = "npu-smi", timeout: float = 60) -> None:
+    def __init__(self, path: str = "npu-smi", timeout: float = 60, container: str | None = None) -> None:
         self.path = path
+        self.program = (*prefix_of(container), path)
         self.timeout = timeout
         self.complaints: list = []
 
@@ -127,14 +130,14 @@ class NpuSmi:
 
         Raises L(VendorError) only if the tool could not be run or did not end in time.
         """
-        done = run((self.path, "set", "-t", kind, *arguments), self.timeout, missing=_MISSING)
+        done = run((*self.program, "set", "-t", kind, *arguments), self.timeout, missing=_MISSING)
         if not done.stdout.strip():
             return SetResult(False, _silent(done).reason, command=done)
         return replace(parse_set(done.stdout), command=done)
 
     def ask(self, parse, *arguments):
         """Run ``npu-smi ARGUMENTS`` and return what ``parse`` makes of its stdout."""
-        done = run((self.path, *arguments), self.timeout, missing=_MISSING)
+        done = run((*self.program, *arguments), self.timeout, missing=_MISSING)
         try:
             if not done.stdout.strip():
                 raise _silent(done)

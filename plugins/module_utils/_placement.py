@@ -34,7 +34,7 @@ def place(services, nodes, left_out=(), ray_port=RAY_PORT, ray_worker_port=RAY_W
         C(name), C(engine), C(model), C(executor), C(head), C(hosts), C(port), C(url), C(args), C(env), C(share),
         C(parallel) {tensor, pipeline, data}, C(devices) (their number over all hosts), C(chip) (its name on the head),
         C(nodes) {host: {address, interface, npu_ids, phy_ids}} and, for executor ray, C(ray_ports). A service on a
-        slice has an empty C(phy_ids), and C(slice) {npu_id, chip_id, template} beside it.
+        slice has an empty C(phy_ids), and C(slice) {npu_id, chip_id, phy_id, template, dynamic} beside it.
         C(problems) is a list of Problem; with any of them nothing should be changed.
     """
     found = place_all(services, nodes, left_out, ray_port, ray_worker_port)
@@ -91,7 +91,7 @@ def place_all(
             head = service["hosts"][0]
         else:
             found = slicer.chosen.get(service["name"])
-            parts = {found[0]: _slice_part(nodes[found[0]], found)} if found else {}
+            parts = {found[0]: _slice_part(nodes[found[0]], found, service["vnpu"])} if found else {}
             complete = bool(found)
             head = found[0] if found else service["hosts"][0]
         for host in parts if ports else ():
@@ -171,14 +171,21 @@ def _whole_part(node, npu_ids):
     }
 
 
-def _slice_part(node, found):
+def _slice_part(node, found, wish):
     _host, npu, chip_id, template = found
+    chip = next(chip for chip in node.chips[npu] if (chip["chip_id"] or 0) == chip_id)
     return {
         "address": node.address,
         "interface": node.interface,
         "npu_ids": [npu],
         "phy_ids": [],
-        "slice": {"npu_id": npu, "chip_id": chip_id, "template": template.name},
+        "slice": {
+            "npu_id": npu,
+            "chip_id": chip_id,
+            "phy_id": chip["phy_id"],
+            "template": template.name,
+            "dynamic": bool(wish.get("dynamic")),
+        },
     }
 
 

@@ -57,6 +57,7 @@ def host_views(placed):
                     "npu_ids": part["npu_ids"],
                     "ports": endpoint + own,
                     "model": service["model"],
+                    **({"template": part["slice"]["template"]} if part.get("slice") else {}),
                 }
             )
             if service["image"] and service["image"] not in view["images"]:

@@ -339,8 +339,6 @@ def check_served(services):
                     "use tensor and pipeline, or one host for each copy",
                 )
             )
-        if "vnpu" in service:
-            faults.append(("vNPU placements are not served by this release", "give whole NPUs with npus"))
         if "share" in service:
             faults.append(("time sharing of an NPU is not served by this release", "give the service NPUs of its own"))
         problems.extend(Problem("inventory", f"service '{service['name']}'", text, remedy) for text, remedy in faults)

@@ -35,6 +35,11 @@ options:
         type: list
         elements: int
         required: true
+      template:
+        description:
+          - Template of the slice that the service has of its NPU. Left out, it has the whole NPU.
+          - On a cut NPU processes and HBM of others are no obstacle.
+        type: str
       ports:
         description: TCP ports that the service will listen on here.
         type: list
@@ -181,7 +186,7 @@ def readiness(module, found, owners):
     taken = listeners({port for part in parts for port in part["ports"]})
     problems = check_paths(host, [path for path in module.params["paths"] if not os.path.exists(path)])
     for part in parts:
-        problems += check_npus(host, part["service"], part["npu_ids"], found, owners, idle)
+        problems += check_npus(host, part["service"], part["npu_ids"], found, owners, idle, part["template"])
         problems += check_ports(host, part["service"], part["ports"], taken)
         if part["model"]:
             problems += check_model(host, part["service"], part["model"], look_at_model(part["model"]))
@@ -198,6 +203,7 @@ def main():
                 "options": {
                     "service": {"type": "str", "required": True},
                     "npu_ids": {"type": "list", "elements": "int", "required": True},
+                    "template": {"type": "str"},
                     "ports": {"type": "list", "elements": "int", "default": []},
                     "model": {"type": "path"},
                 },

@@ -51,6 +51,11 @@ options:
       - chips
       - processes
       - mapping
+  container:
+    description:
+      - Name of a running container. The NPUs are read in there, as its processes see them, by its own C(npu-smi).
+      - Then there are no RV(ansible_facts), and no phy id is derived from device nodes.
+    type: str
   npu_smi:
     description: Path of the C(npu-smi) program, or its name if it is in E(PATH).
     type: str
@@ -547,7 +552,7 @@ not_supported:
       sample: This device does not support querying info-vnpu.
 ansible_facts:
   description: The same values as facts.
-  returned: success
+  returned: without O(container)
   type: dict
   contains:
     npu:
@@ -583,6 +588,7 @@ def main() -> t.NoReturn:
                 ],
                 "default": ["chips", "processes", "mapping"],
             },
+            "container": {"type": "str"},
             "npu_smi": {"type": "str", "default": "npu-smi"},
             "timeout": {"type": "float", "default": 60},
         },
@@ -590,15 +596,18 @@ def main() -> t.NoReturn:
     )
     if module.params["timeout"] <= 0:
         module.fail_json(msg=f"timeout must be more than 0 seconds, it is {module.params['timeout']:g}")
-    tool = NpuSmi(module.params["npu_smi"], module.params["timeout"])
+    container = module.params["container"]
+    tool = NpuSmi(module.params["npu_smi"], module.params["timeout"], container)
     try:
-        found = gather(tool, module.params["gather"], device_nodes())
+        found = gather(tool, module.params["gather"], frozenset() if container else device_nodes())
     except VendorError as error:
         module.fail_json(**error.to_fail())
     for warning in [*tool.complaints, found.get("warning")]:
         if warning:
             module.warn(warning)
-    module.exit_json(changed=False, ansible_facts={"npu": found}, **found)
+    # What a container sees of a node is no fact of that node.
+    facts = {} if container else {"ansible_facts": {"npu": found}}
+    module.exit_json(changed=False, **facts, **found)
 
 
 if __name__ == "__main__":

@@ -194,7 +194,8 @@ services:
       description:
         - For each host C(address), C(interface), C(npu_ids) (as C(npu-smi) counts) and C(phy_ids) (the N of
           C(/dev/davinciN)).
-        - For a service on a slice C(phy_ids) is empty and C(slice) has C(npu_id), C(chip_id) and C(template).
+        - For a service on a slice C(phy_ids) is empty and C(slice) has C(npu_id), C(chip_id), C(phy_id) of that chip,
+          C(template) and C(dynamic).
       type: dict
     ray_ports:
       description: Fixed ports of the service's Ray cluster, or null without Ray.

@@ -206,3 +206,19 @@ def test_slices_and_whole_npus_are_remembered_together(next_run):
     after = next_run(wishes, before, slices=slices)
     assert (after["chat"], after["embedding"]) == ({"a": [6, 7]}, {"a": [5]})
     assert after["batch"]["a"] == [0, 1, 2, 3]
+
+
+def test_a_slice_that_the_runtime_cuts_is_known_from_its_record():
+    cut = {"npu_id": 3, "chip_id": 0, "phy_id": 3, "template": "vir05_1c_16g", "dynamic": True}
+    dynamic = {**record("embed"), "slice": cut}
+    standing = {**record("rerank"), "slice": {**cut, "dynamic": False, "vnpu_id": 148}}
+    found = placed_services({"node1": machine(dynamic, standing)}, ["node1"])
+    assert found == [
+        {
+            "name": "embed",
+            "nodes": {
+                "node1": {"npu_ids": [3], "slice": {"npu_id": 3, "chip_id": 0, "template": "vir05_1c_16g"}},
+            },
+        }
+    ]
+    assert placed_services({"node1": machine(dynamic, npus=2)}, ["node1"]) == []

@@ -129,3 +129,18 @@ def test_a_service_on_its_npus(_case, processes, owners, expected):
     found = check.check_serving("node1", PARTS, {"chips": [chip(0), chip(1), chip(2)], "processes": processes}, owners)
     assert len(found) == len(expected), found
     assert all(words in p.problem for words, p in zip(expected, found))
+
+
+def test_others_on_a_cut_npu_are_no_obstacle():
+    found = {"chips": [chip(6, used=40000)], "processes": [process(6, 9)]}
+    assert check.check_npus("node1", "embed", [6], found, {9: "rerank"}, idle, "vir10_3c_32g") == []
+    (problem,) = check.check_npus("node1", "embed", [6], {**found, "chips": [chip(6, "Alarm")]}, {}, idle, "vir04")
+    assert "health Alarm" in problem.problem
+
+
+def test_two_services_on_slices_of_one_npu_each_have_their_process():
+    found = {"chips": [chip(6)], "processes": [process(6, 7), process(6, 8)]}
+    parts = [{"service": name, "npu_ids": [6]} for name in ("embed", "rerank")]
+    assert check.check_serving("node1", parts, found, {7: "embed", 8: "rerank"}) == []
+    (problem,) = check.check_serving("node1", parts, found, {7: "embed", 8: None})
+    assert "rerank" in problem.item

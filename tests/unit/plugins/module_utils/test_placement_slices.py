@@ -104,7 +104,7 @@ def test_what_a_service_on_a_slice_looks_like():
             "interface": "eth0",
             "npu_ids": [0],
             "phy_ids": [],
-            "slice": {"npu_id": 0, "chip_id": 0, "template": "vir10_3c_32g"},
+            "slice": {"npu_id": 0, "chip_id": 0, "phy_id": 0, "template": "vir10_3c_32g", "dynamic": False},
         }
     }
     assert (embed["devices"], embed["executor"], embed["ray_ports"], embed["hosts"]) == (1, "mp", None, ["node1"])

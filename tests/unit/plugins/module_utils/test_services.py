@@ -110,7 +110,6 @@ def test_all_faults_are_told_at_once():
     [
         ({"engine": "tei"}, "engine 'tei'"),
         ({"executor": "dp"}, "executor 'dp'"),
-        ({"npus": ..., "vnpu": {"memory_gb": 8}}, "vNPU"),
         ({"hosts": ["node1", "node2"], "parallel": {"data": 2, "tensor": 8}}, "data parallelism over several hosts"),
         ({"share": {"aicore": 5, "memory_gb": 8}}, "time sharing"),
     ],
@@ -119,6 +118,10 @@ def test_what_this_release_cannot_start(changes, word):
     asked = [service(**changes)]
     assert check_shape(asked) == []
     assert [word in p.problem for p in check_served(asked)] == [True]
+
+
+def test_it_can_start_services_on_slices():
+    assert check_served([service(npus=..., vnpu={"template": "vir04", "dynamic": True})]) == []
 
 
 def test_what_it_can_start():

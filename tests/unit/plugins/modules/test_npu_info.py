@@ -364,3 +364,14 @@ def test_any_capture_through_the_module(run_module, npu_smi, info_capture):
     result = run_module(npu_smi=npu_smi(info=info_capture.text), gather=["chips", "processes"])
     assert len(result["chips"]) == len(info_capture.expect["chips"])
     assert len(result["processes"]) == len(info_capture.expect.get("processes", []))
+
+
+def test_what_a_container_sees_is_no_fact_of_the_node(run_module, tmp_path, monkeypatch):
+    text = capture("info__310P3__22_0_4__in_vnpu_container")
+    docker = tmp_path / "docker"
+    docker.write_text(f'#!/bin/sh\n[ "$*" = "exec npuops-embed npu-smi info" ] && cat <<EOF\n{text}\nEOF\n')
+    docker.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    result = run_module(gather=["chips"], container="npuops-embed")
+    assert [chip["name"] for chip in result["chips"]] == ["310Pvir01"]
+    assert "ansible_facts" not in result
