@@ -6,6 +6,7 @@
 Pure: the same input gives the same placement, so a second run finds nothing to change. The parts are
 C(_placement_nodes) (what a node has), C(_placement_whole) (whole NPUs), C(_placement_slices) (vNPUs),
 C(_placement_pack) and C(_placement_bound) (fewest NPUs, and the proof), C(_placement_ports) (ports, views of hosts).
+C(_placement_strategy) judges how a placed model is spread.
 
 This module util is PRIVATE to the collection. It can have breaking changes at any time.
 """
@@ -15,7 +16,7 @@ from __future__ import annotations
 from collections import namedtuple
 
 from ._placement_nodes import Node, chips_by_npu, interfaces_of, management_address, memory_total_mb
-from ._placement_ports import RAY_PORT, RAY_PORT_NAMES, RAY_WORKER_PORT, host_views, ray_ports
+from ._placement_ports import RAY_PORT, RAY_PORT_NAMES, RAY_WORKER_PORT, host_views, join_port, ray_ports
 from ._placement_slices import SlicePlanner, earlier_slices
 from ._placement_whole import WholePlanner
 from ._services import check_shape
@@ -33,8 +34,10 @@ def place(services, nodes, left_out=(), ray_port=RAY_PORT, ray_worker_port=RAY_W
     :returns: (placed, problems). C(placed) is a list of dictionaries, one for each service that could be placed, with
         C(name), C(engine), C(model), C(executor), C(head), C(hosts), C(port), C(url), C(args), C(env), C(share),
         C(parallel) {tensor, pipeline, data}, C(devices) (their number over all hosts), C(chip) (its name on the head),
-        C(nodes) {host: {address, interface, npu_ids, phy_ids}} and, for executor ray, C(ray_ports). A service on a
-        slice has an empty C(phy_ids), and C(slice) {npu_id, chip_id, phy_id, template, dynamic} beside it.
+        C(nodes) {host: {address, interface, npu_ids, phy_ids}} and, for executor ray, C(ray_ports); for mp and dp over
+        several hosts C(join_port), where they meet. With C(replicas) each host has a whole copy, and C(hosts) are
+        those in this run. A service on a slice has an empty C(phy_ids), and C(slice) {npu_id, chip_id, phy_id,
+        template, dynamic} beside it.
         C(problems) is a list of Problem; with any of them nothing should be changed.
     """
     found = place_all(services, nodes, left_out, ray_port, ray_worker_port)
@@ -73,13 +76,17 @@ def place_all(
     slicer.run(sliced, usable)
 
     placed = []
-    clusters = 0
+    numbers = {"ray": 0, "mp": 0, "dp": 0}
     for service in services:
-        ports = None
-        executor = service.get("executor") or ("ray" if "npus" in service and len(service["hosts"]) > 1 else "mp")
+        ports = meeting = None
+        replicas = service.get("replicas", False)
+        spread = "npus" in service and len(service["hosts"]) > 1 and not replicas
+        executor = service.get("executor") or ("ray" if spread else "mp")
         if executor == "ray" and "npus" in service:
-            ports = ray_ports(clusters, ray_port, ray_worker_port)
-            clusters += 1
+            ports = ray_ports(numbers["ray"], ray_port, ray_worker_port)
+        elif spread:
+            meeting = join_port(executor, numbers[executor])
+        numbers[executor] += bool(ports or meeting)
         if planner.is_left_out(service):
             continue
         if "npus" in service:
@@ -87,8 +94,9 @@ def place_all(
                 host: _whole_part(nodes[host], chosen.get((service["name"], host), []))
                 for host in usable[service["name"]]
             }
-            complete = len(parts) == len(service["hosts"]) and all(part["npu_ids"] for part in parts.values())
-            head = service["hosts"][0]
+            complete = bool(parts) and (replicas or len(parts) == len(service["hosts"]))
+            complete = complete and all(part["npu_ids"] for part in parts.values())
+            head = next(iter(parts), service["hosts"][0]) if replicas else service["hosts"][0]
         else:
             found = slicer.chosen.get(service["name"])
             parts = {found[0]: _slice_part(nodes[found[0]], found, service["vnpu"])} if found else {}
@@ -98,9 +106,12 @@ def place_all(
             for use in RAY_PORT_NAMES:
                 planner.claim_port(host, ports[use], service["name"], "ray " + use)
         if head in nodes and (complete or "npus" in service):
-            planner.claim_port(head, service["port"], service["name"], "endpoint")
+            for host in parts if replicas else [head]:
+                planner.claim_port(host, service["port"], service["name"], "endpoint")
+            if meeting:
+                planner.claim_port(head, meeting, service["name"], executor)
         if complete:
-            placed.append(_placed(planner, service, executor, head, parts, ports))
+            placed.append(_placed(planner, service, executor, head, parts, ports, meeting))
     for service in placed:
         for host in service["nodes"] if service["ray_ports"] else ():
             planner.keep_off_workers(host, service["name"], service["ray_ports"])
@@ -203,7 +214,7 @@ def _slices(sliced, chosen):
     return slices, reserved
 
 
-def _placed(planner, service, executor, head, parts, ports):
+def _placed(planner, service, executor, head, parts, ports, meeting):
     chips = planner.nodes[head].chips[parts[head]["npu_ids"][0]]
     one = {"tensor": 1, "pipeline": 1, "data": 1}
     return {
@@ -212,7 +223,9 @@ def _placed(planner, service, executor, head, parts, ports):
         "model": service["model"],
         "executor": executor,
         "head": head,
-        "hosts": service["hosts"] if "npus" in service else [head],
+        "hosts": list(parts) if service.get("replicas") or "npus" not in service else service["hosts"],
+        "replicas": service.get("replicas", False),
+        "allow": service.get("allow", []),
         "port": service["port"],
         "url": f"http://{parts[head]['address']}:{service['port']}",
         "args": service.get("args", {}),
@@ -223,6 +236,7 @@ def _placed(planner, service, executor, head, parts, ports):
         "devices": sum(len(part["phy_ids"]) for part in parts.values()) if "npus" in service else 1,
         "nodes": parts,
         "ray_ports": ports,
+        "join_port": meeting,
     }
 
 

@@ -15,6 +15,9 @@ RAY_PORT_STEP = 10
 RAY_WORKER_PORT = 10002
 RAY_WORKER_PORT_STEP = 1000
 HCCL_PORT = 60000
+# Where the nodes of one engine (mp) or its engines (dp) meet: vLLM's defaults, and ten further for each next service.
+JOIN_PORTS = {"mp": 29501, "dp": 29550}
+JOIN_PORT_STEP = 10
 RAY_PORT_NAMES = (
     "gcs",
     "node_manager",
@@ -36,6 +39,11 @@ def ray_ports(index, port=RAY_PORT, worker_port=RAY_WORKER_PORT):
     return ports
 
 
+def join_port(executor, index):
+    """The port on its head where the parts of the fleet's service number C(index) of an executor meet, from 0."""
+    return JOIN_PORTS[executor] + JOIN_PORT_STEP * index
+
+
 def host_views(placed):
     """The placement seen from each host: what it must be checked for.
 
@@ -44,44 +52,48 @@ def host_views(placed):
     """
     views = {}
     for service in placed:
-        ports = service["ray_ports"]
         for host, part in service["nodes"].items():
             view = views.setdefault(host, {"parts": [], "images": [], "listen": [], "peers": []})
             view["address"] = part["address"]
-            listen = _ray_listen(ports, host == service["head"]) if ports else []
-            endpoint = [service["port"]] if host == service["head"] else []
-            own = [ports[name] for name in RAY_PORT_NAMES if name != "gcs" or endpoint] if ports else []
             view["parts"].append(
                 {
                     "service": service["name"],
                     "npu_ids": part["npu_ids"],
-                    "ports": endpoint + own,
+                    "ports": _own_ports(service, host),
                     "model": service["model"],
                     **({"template": part["slice"]["template"]} if part.get("slice") else {}),
                 }
             )
             if service["image"] and service["image"] not in view["images"]:
                 view["images"].append(service["image"])
-            view["listen"] += [port for port in listen if port not in view["listen"]]
+            view["listen"] += [port for port in _listen(service, host) if port not in view["listen"]]
             for peer, other in service["nodes"].items():
-                if ports and peer != host:
-                    view["peers"].append(
-                        {
-                            "name": peer,
-                            "address": other["address"],
-                            "ports": _ray_listen(ports, peer == service["head"]),
-                        }
-                    )
+                called = _listen(service, peer)
+                if called and peer != host:
+                    view["peers"].append({"name": peer, "address": other["address"], "ports": called})
     return views
 
 
-def _ray_listen(ports, head):
-    """The ports on which other nodes call a Ray node: first and last stand for the range of its workers.
+def _own_ports(service, host):
+    """The ports on which the service itself will listen on a host."""
+    head, ports = host == service["head"], service["ray_ports"]
+    own = [service["port"]] if head or service["replicas"] else []
+    own += [ports[name] for name in RAY_PORT_NAMES if name != "gcs" or head] if ports else []
+    return own + ([service["join_port"]] if head and service["join_port"] else [])
+
+
+def _listen(service, host):
+    """The ports on which other nodes call a node: first and last stand for the range of Ray's workers.
 
     HCCL's own first port is called as well, once the engine starts (default of HCCL_IF_BASE_PORT).
     """
-    names = ("node_manager", "object_manager", "worker_min", "worker_max") + (("gcs",) if head else ())
-    return [ports[name] for name in names] + [HCCL_PORT]
+    head, ports = host == service["head"], service["ray_ports"]
+    if ports:
+        names = ("node_manager", "object_manager", "worker_min", "worker_max") + (("gcs",) if head else ())
+        return [ports[name] for name in names] + [HCCL_PORT]
+    if service["join_port"]:
+        return ([service["join_port"]] if head else []) + [HCCL_PORT]
+    return []
 
 
-__all__ = ["RAY_PORT", "RAY_PORT_NAMES", "RAY_WORKER_PORT", "host_views", "ray_ports"]
+__all__ = ["RAY_PORT", "RAY_PORT_NAMES", "RAY_WORKER_PORT", "host_views", "join_port", "ray_ports"]

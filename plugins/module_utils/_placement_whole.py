@@ -224,6 +224,8 @@ class WholePlanner:
             return usable
         for host in service["hosts"]:
             node = self.nodes.get(host)
+            if host in self.left_out and service.get("replicas"):
+                continue
             if host in self.left_out:
                 self.refuse(
                     host, item, "the host is left out of this run, others of the service are not", "widen --limit"
@@ -266,18 +268,24 @@ class WholePlanner:
                 "use hosts of one kind",
             )
             return None
+        copies = 1 if service.get("replicas") else len(counts)
         wanted = service.get("parallel")
         if wanted is None:
-            return {"tensor": counts[0], "pipeline": len(counts), "data": 1}
+            across = "data" if service.get("executor") == "dp" else "pipeline"
+            return {"tensor": counts[0], "pipeline": 1, "data": 1, across: copies}
         sizes = {key: wanted.get(key, 1) for key in ("tensor", "pipeline", "data")}
         product = sizes["tensor"] * sizes["pipeline"] * sizes["data"]
-        if product != sum(counts):
+        devices = counts[0] * copies
+        if product != devices:
+            there = f"{len(counts)} hosts × {counts[0]} devices are {devices}"
+            if service.get("replicas"):
+                there = f"each of its replicas has {devices} devices"
             self.refuse(
                 service["hosts"][0],
                 item,
-                f"parallel tensor {sizes['tensor']} × pipeline {sizes['pipeline']} × data {sizes['data']}"
-                + f" is {product}, but {len(counts)} hosts × {counts[0]} devices are {sum(counts)}",
-                f"make the product {sum(counts)}",
+                f"parallel tensor {sizes['tensor']} × pipeline {sizes['pipeline']} × data {sizes['data']} is {product}"
+                f", but {there}",
+                f"make the product {devices}",
             )
             return None
         return sizes

@@ -14,11 +14,13 @@ ENGINES = ("vllm", "mindie", "tei", "paddleocr")
 EXECUTORS = ("ray", "mp", "dp")
 # What this release can start; the rest of the contract is understood, and refused before anything is changed.
 SERVED_ENGINES = ("vllm",)
-SERVED_EXECUTORS = ("ray", "mp")
+SERVED_EXECUTORS = ("ray", "mp", "dp")
 
 REQUIRED = ("name", "engine", "model", "hosts", "port")
-KEYS = REQUIRED + ("npus", "vnpu", "share", "parallel", "executor", "args", "env")
+KEYS = REQUIRED + ("npus", "vnpu", "share", "parallel", "executor", "replicas", "allow", "args", "env")
 PARALLEL_KEYS = ("tensor", "pipeline", "data")
+# What a service may go on with although it is known to fail, see _placement_strategy.
+ALLOW = ("tensor_heads", "mp_over_nodes", "ep_over_nodes", "pp_with_ep", "pp_with_dp")
 
 # These follow from other keys of the service; giving them twice would let the two disagree.
 DERIVED_ARGS = {
@@ -38,6 +40,15 @@ REFUSED_ARGS = {
     "headless": "leave it out: hosts and parallel say where the engine runs",
     "nnodes": "leave it out: hosts says how many there are",
     "node_rank": "leave it out: hosts says the order",
+    "master_addr": "leave it out: it is the address of the first host",
+    "master_port": "leave it out: each service gets a port of its own",
+    "data_parallel_size_local": "leave it out: hosts and parallel say it",
+    "data_parallel_start_rank": "leave it out: hosts says the order",
+    "data_parallel_rank": "leave it out: hosts says the order",
+    "data_parallel_address": "leave it out: it is the address of the first host",
+    "data_parallel_rpc_port": "leave it out: each service gets a port of its own",
+    "data_parallel_hybrid_lb": "leave it out: the first host has the one endpoint; use replicas for one on each",
+    "data_parallel_external_lb": "leave it out: the first host has the one endpoint; use replicas for one on each",
     "grpc": "leave it out: the endpoint is checked over HTTP",
     "ssl_keyfile": "leave it out: put a proxy with TLS before the endpoint",
     "ssl_certfile": "leave it out: put a proxy with TLS before the endpoint",
@@ -169,8 +180,10 @@ def _check_alone(service):
         yield "a service on a slice has one device, parallel must be 1 throughout", "leave parallel out"
     if "share" in service:
         yield "a slice is not time-shared", "leave share out, or share whole NPUs with npus"
-    if service.get("executor") == "ray":
-        yield "a service on a slice needs no Ray", "leave executor out"
+    if service.get("executor") in ("ray", "dp"):
+        yield f"a service on a slice needs no {'Ray' if service['executor'] == 'ray' else 'dp'}", "leave executor out"
+    if service.get("replicas") is True:
+        yield "a service on a slice has one slice", "write one service for each slice"
 
 
 def _check_parallel(parallel):
@@ -181,6 +194,33 @@ def _check_parallel(parallel):
     for key in PARALLEL_KEYS:
         if key in parallel and not _positive(parallel[key]):
             yield f"parallel.{key} is {parallel[key]!r}", "give a whole number above 0"
+
+
+def _check_spread(service, executor, hosts):
+    """How a service uses several hosts: as copies of their own, or as one."""
+    replicas, parallel = service.get("replicas", False), service.get("parallel")
+    data = parallel.get("data", 1) if isinstance(parallel, dict) else 1
+    if not isinstance(replicas, bool):
+        yield f"replicas is {replicas!r}", "give true for a whole copy on each host, or leave it out"
+    elif replicas and executor in ("ray", "dp"):
+        yield f"replicas are whole on their host, so there is nothing for executor '{executor}'", "leave executor out"
+    elif executor == "mp" and hosts > 1 and not replicas and data != 1:
+        yield f"executor 'mp' over {hosts} hosts has one engine, and parallel.data is {data}", "use 'dp'"
+    elif executor == "dp" and parallel is not None and _positive(data) and data % hosts:
+        yield (
+            f"executor 'dp' puts whole engines on its hosts, and {hosts} cannot share parallel.data {data} evenly",
+            f"make data a multiple of {hosts}",
+        )
+
+
+def _check_allow(allow):
+    if not isinstance(allow, list):
+        yield f"allow is {allow!r}", f"list what to go on with, of {', '.join(ALLOW)}"
+        return
+    for name in allow:
+        if name not in ALLOW:
+            near = _nearest(name, ALLOW)
+            yield f"allow has '{name}'", f"write '{near}'" if near else f"use one of {', '.join(ALLOW)}"
 
 
 def _names(value):
@@ -277,8 +317,9 @@ def _shape(service):
     executor = service.get("executor")
     if executor is not None and executor not in EXECUTORS:
         yield f"executor '{executor}' is not known", f"use one of {', '.join(EXECUTORS)}"
-    elif executor == "mp" and isinstance(hosts, list) and len(hosts) > 1 and "vnpu" not in service:
-        yield f"executor 'mp' cannot span {len(hosts)} hosts", "use 'ray'"
+    elif isinstance(hosts, list) and "vnpu" not in service:
+        yield from _check_spread(service, executor, len(hosts))
+    yield from _check_allow(service.get("allow", []))
     yield from _check_args(service)
     yield from _check_env(service.get("env", {}))
 
@@ -332,13 +373,9 @@ def check_served(services):
                     f"use one of {', '.join(SERVED_EXECUTORS)}",
                 )
             )
-        if service.get("parallel", {}).get("data", 1) > 1 and len(service["hosts"]) > 1:
-            faults.append(
-                (
-                    "data parallelism over several hosts is not served by this release",
-                    "use tensor and pipeline, or one host for each copy",
-                )
-            )
+        spread = len(service["hosts"]) > 1 and not service.get("replicas")
+        if service.get("parallel", {}).get("data", 1) > 1 and spread and service.get("executor", "ray") == "ray":
+            faults.append(("Ray does not do data parallelism over several hosts", "use executor dp"))
         if "share" in service:
             faults.append(("time sharing of an NPU is not served by this release", "give the service NPUs of its own"))
         problems.extend(Problem("inventory", f"service '{service['name']}'", text, remedy) for text, remedy in faults)

@@ -38,9 +38,13 @@ CONFIG_KEYS = (
     "layer_types",
     "max_position_embeddings",
     "model_type",
+    "moe_num_experts",
+    "n_routed_experts",
     "num_attention_heads",
+    "num_experts",
     "num_hidden_layers",
     "num_key_value_heads",
+    "num_local_experts",
     "qk_rope_head_dim",
     "quantization_config",
     "rope_parameters",
@@ -308,16 +312,30 @@ def _about_layers(text):
         yield f"{f'{sliding} ' if sliding else ''}layers with a sliding window are counted as if they kept all tokens"
 
 
+def _leaves_memory(service):
+    wish = service.get("vnpu")
+    return isinstance(wish, dict) and wish.get("memory_gb") == "auto"
+
+
+def _has_several(service):
+    """Whether a vLLM service is on several NPUs, or on several hosts."""
+    npus, hosts = service.get("npus"), service.get("hosts")
+    npus = len(npus["ids"]) if isinstance(npus, dict) and isinstance(npus.get("ids"), list) else npus
+    several = (isinstance(npus, int) and npus > 1) or (isinstance(hosts, list) and len(hosts) > 1)
+    return service.get("engine") == "vllm" and "vnpu" not in service and several
+
+
 def models_to_read(services, host, known=()):
-    """The models that C(memory_gb: auto) needs to know on a host, each once, in the order of the services.
+    """The models that must be known on a host, each once, in the order of the services.
+
+    C(memory_gb: auto) needs them, and for a vLLM service over several devices they tell what will not work.
 
     :arg services: C(ascend_services), whatever is wrong with it: that is judged elsewhere.
     :arg known: models of which nothing is to be read.
     """
     found = []
     for service in services if isinstance(services, list) else ():
-        wish = service.get("vnpu") if isinstance(service, dict) else None
-        if not isinstance(wish, dict) or wish.get("memory_gb") != "auto":
+        if not isinstance(service, dict) or not (_leaves_memory(service) or _has_several(service)):
             continue
         model, hosts = service.get("model"), service.get("hosts")
         right = isinstance(hosts, list) and host in hosts and isinstance(model, str) and model.startswith("/")

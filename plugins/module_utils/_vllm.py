@@ -65,8 +65,20 @@ def _text(value, kind=None):
     return str(value)
 
 
-def serve_command(service):
-    """The argv that serves a placed service (see C(_placement.place)) on its head.
+def node_commands(service):
+    """{host: argv or None}: what each node of a placed service starts; None where it has nothing but its Ray node.
+
+    A replica is a head of its own. Nodes of mp and dp beside the head run the engine without an endpoint.
+    """
+    if service["executor"] == "ray":
+        return {host: serve_command(service) if host == service["head"] else None for host in service["nodes"]}
+    if service["replicas"]:
+        return dict.fromkeys(service["nodes"], serve_command(service))
+    return {host: serve_command(service, rank) for rank, host in enumerate(service["nodes"])}
+
+
+def serve_command(service, rank=0):
+    """The argv that serves a placed service (see C(_placement.place)) on its node number C(rank), 0 being the head.
 
     The service's own name is always the first served model name: it is what metrics carry and what the collection asks
     for. The user's names come after it, or else the name of the directory.
@@ -76,13 +88,40 @@ def serve_command(service):
     names = names if isinstance(names, list) else [names]
     words = ["vllm", "serve", service["model"], "--served-model-name", service["name"]]
     words += [name for name in names if name != service["name"]]
-    words += ["--port", str(service["port"])]
+    if rank:
+        args.pop("api_server_count", None)  # refused together with --headless
+    else:
+        words += ["--port", str(service["port"])]
     sizes = service["parallel"]
     words += ["--tensor-parallel-size", str(sizes["tensor"])]
     if sizes["pipeline"] > 1:
         words += ["--pipeline-parallel-size", str(sizes["pipeline"])]
     if sizes["data"] > 1:
         words += ["--data-parallel-size", str(sizes["data"])]
-    if service["devices"] > 1 or service["executor"] == "ray":
-        words += ["--distributed-executor-backend", service["executor"]]
-    return words + flags(args, service.get("image"))
+    words += _executor(service)
+    return words + _joining(service, rank) + flags(args, service.get("image"))
+
+
+def _executor(service):
+    """dp is how engines meet; within an engine it is mp that holds the devices."""
+    sizes = service["parallel"]
+    if service["executor"] == "ray":
+        return ["--distributed-executor-backend", "ray"]
+    several = sizes["tensor"] * sizes["pipeline"] > 1 or (sizes["data"] > 1 and service["executor"] == "mp")
+    return ["--distributed-executor-backend", "mp"] if several else []
+
+
+def _joining(service, rank):
+    """How the node number C(rank) meets the others; nothing on one node."""
+    if not service.get("join_port"):
+        return []
+    hosts = list(service["nodes"])
+    address, port = service["nodes"][hosts[0]]["address"], str(service["join_port"])
+    headless = ["--headless"] if rank else []
+    if service["executor"] == "mp":
+        words = ["--nnodes", str(len(hosts)), "--node-rank", str(rank), "--master-addr", address, "--master-port", port]
+        return words + headless
+    local = service["parallel"]["data"] // len(hosts)
+    words = ["--data-parallel-size-local", str(local)]
+    words += ["--data-parallel-start-rank", str(local * rank)] if rank else []
+    return words + ["--data-parallel-address", address, "--data-parallel-rpc-port", port, *headless]

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from ._compatibility import image as image_of
 from ._compatibility import told_graph_mode
 from ._compatibility_versions import at_least
+from ._npu_model import family
 
 
 class Default(NamedTuple):
@@ -47,6 +48,10 @@ ENV = (
     Default("PYTORCH_NPU_ALLOC_CONF", "expandable_segments:True", when="expandable"),
     Default("OMP_PROC_BIND", "false"),
     Default("VLLM_USE_V1", "1", since="v0.8.4rc2", before="v0.9.2rc1"),
+    # Experts of data parallel engines on Atlas A2 nodes (multi-node pages of the DeepSeek models): with these dispatch
+    # and combine take the way over HCCS within a node, and RoCE between nodes only (vllm_ascend/utils.py).
+    Default("HCCL_INTRA_PCIE_ENABLE", "1", when="dp experts A2"),
+    Default("HCCL_INTRA_ROCE_ENABLE", "0", when="dp experts A2"),
 )
 
 # Release notes and envs.py of vLLM-Ascend: the release without it, and what to do.
@@ -82,10 +87,15 @@ def is_large(model):
 
 def _conditions(service):
     """The words of L(Default.when) that hold for a placed service."""
-    args, several = service["args"], service["devices"] > 1
+    args, copies = service["args"], len(service["nodes"]) if service.get("replicas") else 1
+    several = service["devices"] > copies
+    experts = several and args.get("enable_expert_parallel") is True
+    chips = family(service["chip"])
+    spread_a2 = bool(service.get("join_port")) and chips is not None and chips.name == "A2"
     tests = {
         "several": several,
-        "experts": several and args.get("enable_expert_parallel") is True,
+        "experts": experts,
+        "dp experts A2": experts and spread_a2 and service["executor"] == "dp",
         "large": several and is_large(service["model"]),
         "eager": told_graph_mode(args) == "NONE",
         "expandable": args.get("enable_sleep_mode") is not True and not service["chip"].lower().startswith("310p"),

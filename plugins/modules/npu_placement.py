@@ -27,7 +27,18 @@ options:
     description:
       - The services, as in C(ascend_services).
       - Known keys are C(name), C(engine), C(model), C(hosts), C(port), C(npus) or C(vnpu), C(share), C(parallel),
-        C(executor), C(args), C(env). Any other key is a problem.
+        C(executor), C(replicas), C(allow), C(args), C(env). Any other key is a problem.
+      - The C(executor) over several hosts is C(ray) unless it says C(mp) (C(--nnodes), from vLLM 0.13 on) or C(dp)
+        (data parallel engines, each whole on its host). With C(replicas) true each host has a whole copy with an
+        endpoint of its own. There C(parallel) is that of one host.
+      - The product of C(parallel) is the number of devices. Left out, C(tensor) is the devices of one host, and
+        C(pipeline) the number of hosts (C(dp), C(data)).
+      - What is known to fail is refused, unless its name is in C(allow). The names are C(tensor_heads) (C(tensor) does
+        not divide the attention heads of the model), C(mp_over_nodes) (before vLLM 0.13), C(pp_with_ep) (pipeline and
+        expert parallelism on Ray before v0.11.0rc3, vllm-ascend issue 3529), C(ep_over_nodes) (expert parallelism on
+        Ray in v0.11.0rc1 and rc2, issue 4123) and C(pp_with_dp) (pipeline and data parallelism over RoCE nodes for a
+        model with experts, page pipeline_parallel.md).
+      - Where C(models) of O(nodes) tells of the model, one that would fit on one host gives a warning.
     type: list
     elements: raw
     required: true
@@ -171,15 +182,23 @@ services:
       type: str
       sample: research
     head:
-      description: The first host. It runs the Ray head and the endpoint.
+      description: The first host. It runs the endpoint, and the Ray head.
       type: str
       sample: node1
     url:
       description: Where the endpoint will answer.
       type: str
       sample: http://192.0.2.11:8000
+    urls:
+      description: The same for every endpoint. Those of C(replicas) are several.
+      type: list
+      elements: str
+      sample: [http://192.0.2.11:8000]
+    replicas:
+      description: Whether each host has a whole copy.
+      type: bool
     executor:
-      description: C(ray) or C(mp).
+      description: C(ray), C(mp) or C(dp).
       type: str
       sample: ray
     devices:
@@ -187,19 +206,26 @@ services:
       type: int
       sample: 16
     parallel:
-      description: Sizes C(tensor), C(pipeline) and C(data). Their product is RV(services[].devices).
+      description: Sizes C(tensor), C(pipeline) and C(data). Their product is RV(services[].devices), or those of one
+        of the C(replicas).
       type: dict
       sample: {tensor: 8, pipeline: 2, data: 1}
     nodes:
       description:
         - For each host C(address), C(interface), C(npu_ids) (as C(npu-smi) counts) and C(phy_ids) (the N of
           C(/dev/davinciN)).
+        - C(head) is the host on which its endpoint is, C(url) that endpoint, or null on the other hosts. C(command) is
+          the argv that the host starts, or null where it has nothing but its Ray node.
         - For a service on a slice C(phy_ids) is empty and C(slice) has C(npu_id), C(chip_id), C(phy_id) of that chip,
           C(template) and C(dynamic).
       type: dict
     ray_ports:
       description: Fixed ports of the service's Ray cluster, or null without Ray.
       type: dict
+    join_port:
+      description: The port on the head where hosts of C(mp) and C(dp) meet, or null.
+      type: int
+      sample: 29501
     image:
       description: The image to serve with. Null when O(images) has none for the engine.
       type: str
@@ -209,7 +235,7 @@ services:
       type: dict
       sample: {HCCL_BUFFSIZE: "512"}
     command:
-      description: The argv which serves it. Null for engines other than C(vllm).
+      description: The argv which serves it on its head. Null for engines other than C(vllm).
       type: list
       elements: str
 hosts:
@@ -282,8 +308,9 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils._npu_model import image_suffix
 from ..module_utils._placement import Node, chips_by_npu, host_views, management_address, place_all
+from ..module_utils._placement_strategy import judge
 from ..module_utils._services import Problem, check_served
-from ..module_utils._vllm import image_for, serve_command
+from ..module_utils._vllm import image_for, node_commands
 from ..module_utils._vllm_check import check_services
 from ..module_utils._vllm_defaults import with_defaults
 
@@ -348,10 +375,20 @@ def main():
                     "name an image of your own with vllm_image",
                 )
             )
+        wrong, odd = judge(service, image, nodes)
+        problems, doubts = problems + wrong, doubts + odd
         if service["engine"] == "vllm":
             service["args"], service["env"] = with_defaults(service, image)
         complete = service["engine"] == "vllm" and service["parallel"]
-        service["command"] = serve_command(service) if complete else None
+        commands = node_commands(service) if complete else {}
+        service["command"] = commands.get(service["head"])
+        service["urls"] = []
+        for host, part in service["nodes"].items():
+            answers = service["replicas"] or host == service["head"]
+            part["command"] = commands.get(host)
+            part["head"] = host if service["replicas"] else service["head"]
+            part["url"] = f"http://{part['address']}:{service['port']}" if answers else None
+            service["urls"] += [part["url"]] if answers else []
     result = {
         "changed": False,
         "services": placed,

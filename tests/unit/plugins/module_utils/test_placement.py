@@ -216,6 +216,83 @@ def test_the_view_of_each_host():
     assert head["images"] == ["quay.io/ascend/vllm-ascend:v0.23.0"]
 
 
+OVER = ["node1", "node2"]
+
+
+def test_without_parallel_dp_has_an_engine_on_each_node():
+    placed, problems = placement.place([service(hosts=OVER, executor="dp")], two())
+    assert problems == []
+    assert placed[0]["parallel"] == {"tensor": 8, "pipeline": 1, "data": 2}
+    assert (placed[0]["ray_ports"], placed[0]["join_port"]) == (None, 29550)
+
+
+def test_each_service_over_nodes_meets_at_a_port_of_its_own():
+    wishes = [
+        service(name, npus=2, hosts=OVER, port=8000 + number, executor=executor)
+        for number, (name, executor) in enumerate([("a", "mp"), ("b", "dp"), ("c", "mp"), ("d", "ray")])
+    ]
+    placed, problems = placement.place(wishes, two())
+    assert problems == []
+    assert [s["join_port"] for s in placed] == [29501, 29550, 29511, None]
+
+
+def test_a_port_at_which_nodes_meet_is_nobody_elses():
+    _placed, problems = placement.place([service(hosts=OVER, executor="mp", port=29501)], two())
+    assert ["29501 (mp)" in p.problem for p in problems] == [True]
+
+
+def test_on_one_node_nobody_meets():
+    placed, _problems = placement.place([service(executor="mp"), service("b", executor="dp", hosts=["node2"])], two())
+    assert [s["join_port"] for s in placed] == [None, None]
+
+
+def test_replicas_are_whole_on_each_node():
+    placed, problems = placement.place([service(hosts=OVER, replicas=True, npus=4)], two())
+    assert problems == []
+    chat = placed[0]
+    assert (chat["executor"], chat["ray_ports"], chat["join_port"], chat["devices"]) == ("mp", None, None, 8)
+    assert chat["parallel"] == {"tensor": 4, "pipeline": 1, "data": 1}
+
+
+def test_the_sizes_of_a_replica_are_those_of_one_node():
+    wish = service(hosts=OVER, replicas=True, npus=4, parallel={"tensor": 8})
+    _placed, problems = placement.place([wish], two())
+    assert [("each of its replicas has 4 devices" in p.problem, p.remedy) for p in problems] == [
+        (True, "make the product 4")
+    ]
+
+
+def test_each_replica_needs_its_port():
+    wishes = [service(hosts=OVER, replicas=True, npus=4), service("b", hosts=["node2"], npus=4)]
+    _placed, problems = placement.place(wishes, two())
+    assert [(p.host, "port 8000" in p.problem) for p in problems] == [("node2", True)]
+
+
+def test_replicas_on_some_of_their_nodes():
+    nodes = {"node2": two()["node2"]}
+    placed, problems = placement.place([service(hosts=OVER, replicas=True)], nodes, left_out=["node1"])
+    assert problems == []
+    assert (placed[0]["hosts"], placed[0]["head"], placed[0]["url"]) == (["node2"], "node2", "http://192.0.2.12:8000")
+
+
+def test_the_view_of_hosts_that_meet_without_ray():
+    placed, _problems = placement.place([service(hosts=OVER, executor="mp")], two())
+    placed[0]["image"] = None
+    views = placement.host_views(placed)
+    assert views["node1"]["parts"][0]["ports"] == [8000, 29501]
+    assert views["node2"]["parts"][0]["ports"] == []
+    assert (views["node1"]["listen"], views["node2"]["listen"]) == ([29501, 60000], [60000])
+    assert views["node2"]["peers"] == [{"name": "node1", "address": "192.0.2.11", "ports": [29501, 60000]}]
+
+
+def test_the_view_of_hosts_with_replicas():
+    placed, _problems = placement.place([service(hosts=OVER, replicas=True)], two())
+    placed[0]["image"] = None
+    views = placement.host_views(placed)
+    assert [views[host]["parts"][0]["ports"] for host in OVER] == [[8000], [8000]]
+    assert [views[host]["peers"] for host in OVER] == [[], []]
+
+
 FACTS = {
     "interfaces": ["lo", "eth0", "br-lan"],
     "lo": {"device": "lo", "ipv4": {"address": "127.0.0.1"}},

@@ -25,6 +25,12 @@ GOOD = [
     {"hosts": ["node1", "node2"], "executor": "ray", "parallel": {"tensor": 8, "pipeline": 2}},
     {"args": {"max_model_len": 32768, "enable_expert_parallel": True}, "env": {"HCCL_BUFFSIZE": "512", "N": 1}},
     {"engine": "mindie", "args": {"maxSeqLen": 32768}},
+    {"hosts": ["node1", "node2"], "executor": "mp", "parallel": {"tensor": 8, "pipeline": 2}},
+    {"hosts": ["node1", "node2"], "executor": "dp", "parallel": {"tensor": 4, "data": 4}},
+    {"hosts": ["node1", "node2"], "executor": "dp"},
+    {"hosts": ["node1", "node2"], "replicas": True},
+    {"hosts": ["node1", "node2"], "replicas": True, "executor": "mp", "parallel": {"tensor": 4, "data": 2}},
+    {"allow": ["pp_with_ep", "tensor_heads"]},
 ]
 
 
@@ -62,7 +68,25 @@ BAD = [
     ({"parallel": {"tensor": 8, "pipelines": 2}}, "key 'pipelines' is not known in parallel", "pipeline"),
     ({"parallel": {"tensor": 0}}, "parallel.tensor is 0", ""),
     ({"executor": "slurm"}, "executor 'slurm' is not known", "ray"),
-    ({"executor": "mp", "hosts": ["node1", "node2"]}, "cannot span 2 hosts", "ray"),
+    (
+        {"executor": "mp", "hosts": ["node1", "node2"], "parallel": {"tensor": 8, "data": 2}},
+        "over 2 hosts has one engine",
+        "dp",
+    ),
+    (
+        {"executor": "dp", "hosts": ["node1", "node2"], "parallel": {"tensor": 16}},
+        "2 cannot share parallel.data 1 evenly",
+        "a multiple of 2",
+    ),
+    ({"replicas": 2}, "replicas is 2", "give true"),
+    ({"replicas": True, "executor": "dp"}, "nothing for executor 'dp'", "leave executor out"),
+    ({"npus": ..., "vnpu": {"template": "vir02"}, "replicas": True}, "has one slice", "for each slice"),
+    ({"npus": ..., "vnpu": {"template": "vir02"}, "executor": "dp"}, "needs no dp", ""),
+    ({"allow": "pp_with_ep"}, "allow is 'pp_with_ep'", "list"),
+    ({"allow": ["pp_with_eb"]}, "allow has 'pp_with_eb'", "write 'pp_with_ep'"),
+    ({"allow": [3]}, "allow has '3'", "use one of"),
+    ({"args": {"master_addr": "192.0.2.1"}}, "args.master_addr is not accepted", "first host"),
+    ({"args": {"data_parallel_rpc_port": 1}}, "args.data_parallel_rpc_port is not accepted", "a port of its own"),
     ({"args": {"max-model-len": 5}}, "not snake_case", "max_model_len"),
     ({"args": {"tensor_parallel_size": 4}}, "set by the collection", "parallel.tensor"),
     ({"args": {"api_key": "x"}}, "args.api_key is not accepted", "serve_api_keys"),
@@ -109,8 +133,7 @@ def test_all_faults_are_told_at_once():
     ("changes", "word"),
     [
         ({"engine": "tei"}, "engine 'tei'"),
-        ({"executor": "dp"}, "executor 'dp'"),
-        ({"hosts": ["node1", "node2"], "parallel": {"data": 2, "tensor": 8}}, "data parallelism over several hosts"),
+        ({"hosts": ["node1", "node2"], "parallel": {"data": 2, "tensor": 8}}, "Ray does not do data parallelism"),
         ({"share": {"aicore": 5, "memory_gb": 8}}, "time sharing"),
     ],
 )
@@ -125,4 +148,6 @@ def test_it_can_start_services_on_slices():
 
 
 def test_what_it_can_start():
-    assert check_served([service(), service(executor="ray"), service(executor="mp")]) == []
+    over = {"hosts": ["node1", "node2"], "parallel": {"data": 2, "tensor": 8}}
+    asked = [service(), service(executor="ray"), service(executor="mp"), service(executor="dp", **over)]
+    assert check_served([*asked, service(replicas=True, **over)]) == []

@@ -113,3 +113,64 @@ def test_the_services_own_name_comes_first(given, expected):
 )
 def test_the_image_of_a_chip_family(image, suffix, expected):
     assert _vllm.image_for(image, suffix) == expected
+
+
+def spread(executor, **sizes):
+    nodes = {"npu-a": {"address": "192.0.2.11"}, "npu-b": {"address": "192.0.2.12"}}
+    parallel = {"tensor": 8, "pipeline": 1, "data": 1, **sizes}
+    return placed(
+        executor=executor, parallel=parallel, nodes=nodes, head="npu-a", replicas=False, join_port=29501,
+        args={"max_model_len": 4096, "api_server_count": 2},
+    )  # fmt: skip
+
+
+def words(text):
+    return text.split()
+
+
+def test_ray_starts_a_server_on_its_head_alone():
+    commands = _vllm.node_commands(spread("ray", pipeline=2))
+    assert commands["npu-a"][-4:] == ["--max-model-len", "4096", "--api-server-count", "2"]
+    assert "--nnodes" not in commands["npu-a"]
+    assert commands["npu-b"] is None
+
+
+def test_mp_over_two_nodes():
+    """As in vllm-ascend's pipeline_parallel.md, two nodes with multiprocessing."""
+    commands = _vllm.node_commands(spread("mp", pipeline=2))
+    begin = words("vllm serve /data/models/Qwen3-32B/ --served-model-name chat Qwen3-32B")
+    sizes = words("--tensor-parallel-size 8 --pipeline-parallel-size 2 --distributed-executor-backend mp --nnodes 2")
+    master = words("--master-addr 192.0.2.11 --master-port 29501")
+    assert commands["npu-a"] == [
+        *begin, "--port", "8000", *sizes, "--node-rank", "0", *master, "--max-model-len", "4096",
+        "--api-server-count", "2",
+    ]  # fmt: skip
+    # A headless node refuses to be told of API servers.
+    assert commands["npu-b"] == [
+        *begin, *sizes, "--node-rank", "1", *master, "--headless", "--max-model-len", "4096"
+    ]  # fmt: skip
+
+
+def test_dp_over_two_nodes():
+    """As in vllm-ascend's DeepSeek-V3.1.md, two nodes."""
+    commands = _vllm.node_commands(spread("dp", tensor=4, data=4))
+    sizes = words("--tensor-parallel-size 4 --data-parallel-size 4 --distributed-executor-backend mp")
+    local = ["--data-parallel-size-local", "2"]
+    there = words("--data-parallel-address 192.0.2.11 --data-parallel-rpc-port 29501")
+    head = commands["npu-a"]
+    assert head[head.index("--tensor-parallel-size") :][:11] == [*sizes, *local, *there][:11]
+    assert "--headless" not in head and "--data-parallel-start-rank" not in head
+    other = commands["npu-b"]
+    assert other[other.index("--tensor-parallel-size") :] == [
+        *sizes, *local, "--data-parallel-start-rank", "2", *there, "--headless", "--max-model-len", "4096"
+    ]  # fmt: skip
+
+
+def test_an_engine_on_one_device_needs_no_executor():
+    assert "--distributed-executor-backend" not in _vllm.serve_command(spread("dp", tensor=1, data=4))
+
+
+def test_replicas_are_all_alike():
+    commands = _vllm.node_commands({**spread("mp"), "replicas": True, "join_port": None})
+    assert commands["npu-a"] == commands["npu-b"]
+    assert "--headless" not in commands["npu-b"] and "--nnodes" not in commands["npu-b"]
