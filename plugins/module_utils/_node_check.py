@@ -115,7 +115,7 @@ def check_model(host, service, path, seen):
     """Is the model there?
 
     :arg seen: {"directory": bool, "config": bool, "weights": bool, "missing": [weight files of the index],
-        "outside": [files that are links out of the directory]}
+        "outside": [files that are links out of the directory], "broken": (problem, remedy) of a file that was read}
     """
     item = f"service '{service}'"
     if not seen["directory"]:
@@ -149,6 +149,8 @@ def check_model(host, service, path, seen):
                 "copy the model again",
             )
         ]
+    if seen.get("broken"):
+        return [Problem(host, item, *seen["broken"])]
     return []
 
 

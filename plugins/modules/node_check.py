@@ -12,7 +12,8 @@ short_description: Judge whether a node is ready for the services placed on it, 
 version_added: 1.0.0
 description:
   - Before serving (O(expect=ready)). Every NPU of the placement is present, C(OK), without a stranger's process, and
-    without HBM that nobody holds (a zombie). The model directory is complete. The ports are free.
+    without HBM that nobody holds (a zombie). The model directory is complete. That is every weight file of its
+    index, as long as its header tells. The ports are free.
   - After serving (O(expect=serving)). Every NPU of the placement shows a process of its service with memory, and
     no other NPU shows one.
   - What belongs to a service is told by the variable C(NPUOPS_SERVICE) in the environment of its processes, so a
@@ -147,6 +148,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
+from ..module_utils._model_files import ModelError, read_model
 from ..module_utils._node_check import check_model, check_npus, check_paths, check_ports, check_serving
 from ..module_utils._npu_model import idle_hbm_mb
 from ..module_utils._npu_smi import NpuSmi
@@ -166,6 +168,7 @@ def look_at_model(path):
         "config": "config.json" in names,
         "weights": any(name.endswith(WEIGHTS) for name in names),
         "missing": [],
+        "broken": None,
         "outside": [name for name in names if not os.path.realpath(os.path.join(path, name)).startswith(real)],
     }
     if INDEX in names:
@@ -175,6 +178,11 @@ def look_at_model(path):
         except (ValueError, KeyError, AttributeError, OSError):
             shards = [INDEX + " (unreadable)"]
         seen["missing"] = [shard for shard in shards if not os.path.isfile(os.path.join(path, shard))]
+    if seen["config"] and not seen["missing"] and any(name.endswith(".safetensors") for name in names):
+        try:
+            read_model(path)
+        except ModelError as exc:
+            seen["broken"] = (exc.problem, exc.remedy)
     return seen
 
 

@@ -22,6 +22,7 @@ from ansible_collections.npuops.ascend.plugins.modules import (
     port_check,
     ray_cluster,
 )
+from lab.files import safetensors
 
 CAPTURES = Path(__file__).parents[3] / "fixtures" / "corpus" / "captures"
 
@@ -96,7 +97,7 @@ def model(tmp_path):
     folder = tmp_path / "model"
     folder.mkdir()
     (folder / "config.json").write_text("{}")
-    (folder / "model.safetensors").write_bytes(b"")
+    (folder / "model.safetensors").write_bytes(safetensors({"w": [8]}))
     return folder
 
 
@@ -130,6 +131,14 @@ def test_a_model_of_links_out_of_its_directory(call, program, model, tmp_path):
     result = call(node_check, npu_smi=eight_910b4(program), parts=[part])
     assert "model.safetensors in" in result["msg"]
     assert "is a link out of that directory" in result["msg"]
+
+
+def test_weights_that_end_too_early(call, program, model):
+    whole = (model / "model.safetensors").read_bytes()
+    (model / "model.safetensors").write_bytes(whole[:-1])
+    part = {"service": "chat", "npu_ids": [], "model": str(model)}
+    result = call(node_check, npu_smi=eight_910b4(program), parts=[part])
+    assert f"{model}/model.safetensors has {len(whole) - 1} bytes where its header tells {len(whole)}" in result["msg"]
 
 
 def test_a_service_that_is_not_on_its_npus(call, program):
