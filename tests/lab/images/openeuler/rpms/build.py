@@ -23,11 +23,13 @@ DIST = "oe2203sp4"
 RELEASEVER = "22.03LTS_SP4"
 # RPM: Debian's package. Everything else that comes along keeps its name.
 PACKAGES = {
+    "createrepo_c": "createrepo-c",
     "gcc": "gcc",
     "make": "make",
     "net-tools": "net-tools",
     "pciutils": "pciutils",
     "python3-requests": "python3-requests",
+    "systemd-udev": "udev",
     "unzip": "unzip",
 }
 ENGINE = "docker-engine"
