@@ -57,10 +57,10 @@ def _experts(service):
 
 def is_moe(service, model):
     """Whether the model has experts: by its config.json, else by the flags; None where neither tells."""
-    if _experts(service):
-        return True
     config = text_config(model.get("config") or {})
-    return any(config.get(key) for key in _EXPERT_KEYS) if config else None
+    if config:
+        return any(config.get(key) for key in _EXPERT_KEYS)
+    return True if _experts(service) else None
 
 
 def _between(release, first, fixed):
@@ -80,9 +80,14 @@ def _refusals(service, release, model):
             "(vLLM's own check)",
             f"use tensor {max(fitting)}",
         )
-    if not _several(service):
-        return
-    yield from _over_nodes(service, release, model)
+    if _experts(service) and is_moe(service, model) is False:
+        yield (
+            "ep_without_experts",
+            "enable_expert_parallel is set, and config.json of the model tells of no experts (vLLM's own check)",
+            "leave out args.enable_expert_parallel",
+        )
+    if _several(service):
+        yield from _over_nodes(service, release, model)
 
 
 def _over_nodes(service, release, model):

@@ -20,7 +20,7 @@ REQUIRED = ("name", "engine", "model", "hosts", "port")
 KEYS = REQUIRED + ("npus", "vnpu", "share", "parallel", "executor", "replicas", "allow", "args", "env")
 PARALLEL_KEYS = ("tensor", "pipeline", "data")
 # What a service may go on with although it is known to fail, see _placement_strategy.
-ALLOW = ("tensor_heads", "mp_over_nodes", "ep_over_nodes", "pp_with_ep", "pp_with_dp")
+ALLOW = ("tensor_heads", "ep_without_experts", "mp_over_nodes", "ep_over_nodes", "pp_with_ep", "pp_with_dp")
 
 # These follow from other keys of the service; giving them twice would let the two disagree.
 DERIVED_ARGS = {

@@ -34,7 +34,7 @@ options:
       - The product of C(parallel) is the number of devices. Left out, C(tensor) is the devices of one host, and
         C(pipeline) the number of hosts (C(dp), C(data)).
       - What is known to fail is refused, unless its name is in C(allow). The names are C(tensor_heads) (C(tensor) does
-        not divide the attention heads of the model), C(mp_over_nodes) (before vLLM 0.13), C(pp_with_ep) (pipeline and
+        not divide the attention heads of the model), C(ep_without_experts), C(mp_over_nodes) (before vLLM 0.13), C(pp_with_ep) (pipeline and
         expert parallelism on Ray before v0.11.0rc3, vllm-ascend issue 3529), C(ep_over_nodes) (expert parallelism on
         Ray in v0.11.0rc1 and rc2, issue 4123) and C(pp_with_dp) (pipeline and data parallelism over RoCE nodes for a
         model with experts, page pipeline_parallel.md).

@@ -77,6 +77,12 @@ REFUSED = [
         [{"config": {**DENSE, "num_attention_heads": 40}, "parallel": TP8PP2}, {"config": DENSE, "parallel": TP16}],
     ),
     (
+        "ep_without_experts",
+        {"config": DENSE, "args": EP, "parallel": TP16},
+        ["no experts", "enable_expert_parallel"],
+        [{"config": EXPERTS, "args": EP, "parallel": TP16}, {"args": EP, "parallel": TP16}],
+    ),
+    (
         "mp_over_nodes",
         {"executor": "mp", "release": "v0.11.0"},
         ["--nnodes", "0.13", "v0.11.0", "ray"],
