@@ -13,10 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from .device import MIB_PER_GIB, Claim, model_bytes
+from .rendezvous import Meeting
 
 BLOCK_SIZE = 128  # tokens in a KV block on Ascend when --block-size is not given
 DEFAULT_CONTEXT = 4096
 OVERHEAD_MB = 1536  # activations and graphs, besides weights and KV cache
+# In the order in which vLLM looks for a model's experts.
+EXPERT_KEYS = ("num_experts", "moe_num_experts", "n_routed_experts", "num_local_experts")
 
 
 class NotHere(Exception):
@@ -25,7 +28,10 @@ class NotHere(Exception):
 
 @dataclass(frozen=True)
 class EngineConfig:
-    """Everything the executors and the server need; parallel sizes count NPUs."""
+    """Everything the executors and the server need; parallel sizes count NPUs.
+
+    `node` counts the service's nodes from 0, which is the head; `meeting` is None on a single one and with Ray.
+    """
 
     model: Path
     names: tuple[str, ...]
@@ -41,6 +47,20 @@ class EngineConfig:
     max_num_seqs: int
     block_size: int
     kv_bytes_per_token: int
+    node: int = 0
+    local_engines: int = 1
+    first_engine: int = 0
+    meeting: Meeting | None = None
+
+    @property
+    def local_ranks(self) -> range:
+        """The ranks whose NPUs are this node's."""
+        if self.meeting is None:
+            return range(self.npus)
+        if self.meeting.kind == "mp":
+            local = self.world_size // self.meeting.nodes
+            return range(self.node * local, (self.node + 1) * local)
+        return range(self.first_engine * self.world_size, (self.first_engine + self.local_engines) * self.world_size)
 
     @property
     def world_size(self) -> int:
@@ -111,6 +131,19 @@ def engine_config(args: argparse.Namespace) -> EngineConfig:
         raise ValueError(f"Unrecognized distributed executor backend {executor}. Supported values are 'ray', 'mp'.")
     if executor == "external_launcher":
         raise NotHere("--distributed-executor-backend external_launcher")
+    if args.enable_expert_parallel and not any(described.get(key) for key in EXPERT_KEYS):
+        raise ValueError("Number of experts in the model must be greater than 0 when expert parallelism is enabled.")
+    nodes = getattr(args, "nnodes", 1)
+    if nodes > 1 and executor == "ray":
+        raise ValueError(
+            "nnodes > 1 can only be set when distributed executor backend is mp, uni or external_launcher."
+        )
+    meeting, node, local, first = _meeting(args, nodes, tensor * pipeline * context)
+    if args.headless and (args.api_server_count or 0) > 0:
+        raise ValueError(
+            f"--api-server-count={args.api_server_count} cannot be used with --headless (no API servers are started in "
+            "headless mode)."
+        )
     return EngineConfig(
         model=model,
         names=tuple(args.served_model_name or [str(args.model)]),
@@ -126,17 +159,52 @@ def engine_config(args: argparse.Namespace) -> EngineConfig:
         max_num_seqs=args.max_num_seqs or 256,
         block_size=args.block_size or BLOCK_SIZE,
         kv_bytes_per_token=_kv_bytes_per_token(described, tensor, pipeline),
+        node=node,
+        local_engines=local,
+        first_engine=first,
+        meeting=meeting,
     )
 
 
+def _meeting(args: argparse.Namespace, nodes: int, world: int) -> tuple[Meeting | None, int, int, int]:
+    """`(meeting, number of this node, engines of this node, its first engine)`.
+
+    :raises ValueError: the sizes cannot be shared by the nodes
+    """
+    data, local = args.data_parallel_size, args.data_parallel_size_local
+    part = {"tensor": args.tensor_parallel_size, "pipeline": args.pipeline_parallel_size, "data": data, "nodes": nodes}
+    part["expert_parallel"] = bool(args.enable_expert_parallel)
+    if nodes > 1:
+        if data > 1:
+            raise NotHere("--nnodes together with --data-parallel-size")
+        if world % nodes or not 0 <= args.node_rank < nodes:
+            raise ValueError(
+                f"world_size ({world}) must be divisible by nnodes ({nodes}), and node_rank ({args.node_rank}) be less"
+            )
+        if bool(args.headless) != (args.node_rank > 0):
+            raise NotHere(f"--node-rank {args.node_rank} {'with' if args.headless else 'without'} --headless")
+        return Meeting("mp", args.master_addr, args.master_port, nodes, part), args.node_rank, 1, 0
+    if local is not None and local > data:
+        raise ValueError(f"data_parallel_size_local ({local}) must be <= data_parallel_size ({data})")
+    if local in (None, data) and not args.headless:
+        return None, 0, data, 0
+    if not local:
+        raise ValueError("data_parallel_size_local must be > 0 in headless mode")
+    first = args.data_parallel_start_rank or 0
+    if data % local or first % local or first + local > data:
+        raise NotHere("nodes with different numbers of data parallel engines")
+    if bool(args.headless) != (first > 0):
+        raise NotHere("--data-parallel-start-rank without --headless (an endpoint on each node), or the reverse")
+    address, port = args.data_parallel_address or "127.0.0.1", args.data_parallel_rpc_port or 29550
+    return Meeting("dp", address, port, data // local, part), first // local, local, first
+
+
 def _refuse_missing_modes(args: argparse.Namespace) -> None:
-    local = args.data_parallel_size_local
     missing = {
-        "--headless": args.headless,
         "--grpc": getattr(args, "grpc", False),
-        "--nnodes above 1": getattr(args, "nnodes", 1) > 1,
-        "data parallel engines on other nodes": local not in (None, args.data_parallel_size),
         "--data-parallel-rank": args.data_parallel_rank is not None,
+        "--data-parallel-hybrid-lb": bool(args.data_parallel_hybrid_lb),
+        "--data-parallel-backend ray": args.data_parallel_backend == "ray",
         "--uds": args.uds is not None,
         "TLS (--ssl-keyfile)": args.ssl_keyfile is not None,
     }

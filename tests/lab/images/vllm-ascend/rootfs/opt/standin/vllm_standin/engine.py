@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from .config import EngineConfig
+from .cues import hang_while_cued
 from .metrics import Metrics
 from .speech import Speaker
 
@@ -70,6 +71,7 @@ class Engine:
             last = started
             for piece in pieces:
                 await asyncio.sleep(TOKEN_SECONDS)
+                await hang_while_cued()
                 if self.dead:
                     raise EngineDead
                 now = time.monotonic()

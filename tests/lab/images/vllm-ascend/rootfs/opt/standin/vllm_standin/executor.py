@@ -54,12 +54,13 @@ class LocalExecutor(Executor):
             visible = visible_logic_ids()
         except RuntimeError as error:
             raise EngineFailed(f"RuntimeError: {error}") from error
-        if config.npus > len(visible):
+        ranks = config.local_ranks
+        if len(ranks) > len(visible):
             raise EngineFailed(
-                f"AssertionError: local_world_size ({config.npus}) must be less than or equal to the number of "
+                f"AssertionError: local_world_size ({len(ranks)}) must be less than or equal to the number of "
                 f"visible devices ({len(visible)})."
             )
-        for rank in range(config.npus):
+        for index, rank in enumerate(ranks):
             worker = subprocess.Popen(
                 [sys.executable, "-m", "vllm_standin.worker"],
                 stdin=subprocess.PIPE,
@@ -70,14 +71,14 @@ class LocalExecutor(Executor):
             self._workers.append(worker)
             order = {
                 "rank": rank,
-                "logic_id": visible[rank],
+                "logic_id": visible[index],
                 "utilization": config.utilization,
                 "exact_mb": config.exact_mb,
                 "title": worker_title(config, rank),
             }
             with contextlib.suppress(BrokenPipeError):  # it ended already; its answer says why
                 print(json.dumps(order), file=worker.stdin, flush=True)
-        return [self._answer(rank, worker) for rank, worker in enumerate(self._workers)]
+        return [self._answer(rank, worker) for rank, worker in zip(ranks, self._workers, strict=True)]
 
     @staticmethod
     def _answer(rank: int, worker: subprocess.Popen[str]) -> Claim:

@@ -18,9 +18,11 @@ from typing import Any
 
 from .api import Api, Settings
 from .config import EngineConfig, NotHere, engine_config
+from .cues import BEFORE, STARTING, Cued, fail_if_cued
 from .device import Claim
 from .engine import Engine
 from .executor import EngineFailed, Executor, LocalExecutor
+from .executor_nodes import NodesExecutor, run_headless
 from .log import logger, set_up, web_logger
 from .metrics import Metrics
 from .options import SUBCOMMANDS, build_parser, not_here, parse
@@ -29,6 +31,7 @@ from .speech import Speaker
 from .web import Request, Server, bind
 
 LOAD_SECONDS = float(os.environ.get("NPUOPS_STANDIN_LOAD_SECONDS", "1"))
+WARMUP_SECONDS = float(os.environ.get("NPUOPS_STANDIN_WARMUP_SECONDS", "0"))
 DEAD_SECONDS = 2  # a dead engine is shown by /health for so long before the server ends
 GRACE_SECONDS = 2  # for requests under way at SIGTERM
 
@@ -36,7 +39,7 @@ GRACE_SECONDS = 2  # for requests under way at SIGTERM
 def make_executor(config: EngineConfig, release: Release) -> Executor:
     """The executor `config` names; Ray is imported only when it is used."""
     if config.executor != "ray":
-        return LocalExecutor(config)
+        return NodesExecutor(config) if config.meeting else LocalExecutor(config)
     from .executor_ray import RayExecutor
 
     asked = os.environ.get("VLLM_USE_RAY_V2_EXECUTOR_BACKEND", "1")
@@ -53,6 +56,7 @@ def serve(args: argparse.Namespace, release: Release) -> int:
     logger.info("vLLM API server version %s", release.version)
     logger.info("This is the lab's stand-in: NPUs, Ray and HTTP as in vLLM, no model behind them.")
     logger.info("non-default args: %s", args.given)
+    fail_if_cued(BEFORE)
     config = engine_config(args)
     logger.info("Using max model len %d", config.max_model_len)
     logger.info(
@@ -61,16 +65,20 @@ def serve(args: argparse.Namespace, release: Release) -> int:
         *(release.version, config.model, config.names[0], config.tensor, config.pipeline, config.data, config.executor),
     )
     signal.signal(signal.SIGTERM, _stop_early)
+    if args.headless:
+        return _serve_headless(config, release)
     bound = bind(args.host, args.port)
     executor = make_executor(config, release)
     try:
         began = time.monotonic()
         claims = executor.start()
+        fail_if_cued(STARTING)
         kv_tokens = config.kv_tokens(claims)
         time.sleep(LOAD_SECONDS)
+        _warm_up()
         _log_start(config, claims, kv_tokens, time.monotonic() - began)
         return asyncio.run(_run(args, config, release, executor, claims, kv_tokens, bound))
-    except EngineFailed as error:
+    except (EngineFailed, Cued) as error:
         logger.error("EngineCore failed to start.")
         logger.error("%s", error)
         raise RuntimeError(
@@ -79,6 +87,38 @@ def serve(args: argparse.Namespace, release: Release) -> int:
     finally:
         executor.stop()
         logger.info("Released all NPUs.")
+
+
+def _serve_headless(config: EngineConfig, release: Release) -> int:
+    """A node beside the head: it ends with 1 when the head or a worker is lost."""
+    meeting = config.meeting
+    assert meeting is not None
+    if meeting.kind == "mp":
+        logger.info(
+            "Launching vLLM (v%s) headless multiproc executor, with head node address %s:%d for torch.distributed "
+            "process group.", release.version, meeting.host, meeting.port,
+        )  # fmt: skip
+    else:
+        logger.info(
+            "Launching %d data parallel engine(s) in headless mode, with head node address tcp://%s:%d.",
+            config.local_engines, meeting.host, meeting.port,
+        )  # fmt: skip
+    try:
+        fail_if_cued(STARTING)
+        run_headless(config)
+    except (EngineFailed, Cued) as error:
+        logger.error("%s", error)
+        return 1
+    return 0
+
+
+def _warm_up() -> None:
+    """What takes minutes in vLLM once the weights are there: profiling, compiling, capturing graphs."""
+    if WARMUP_SECONDS <= 0:
+        return
+    logger.info("Start compile_or_warm_up_model")
+    time.sleep(WARMUP_SECONDS)
+    logger.info("Graph capturing finished in %.0f secs, took 0.00 GiB", WARMUP_SECONDS)
 
 
 def _stop_early(_number: int, _frame: Any) -> None:
