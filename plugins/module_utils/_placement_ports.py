@@ -26,7 +26,10 @@ RAY_PORT_NAMES = (
     "dashboard_agent_grpc",
     "dashboard_agent_listen",
     "metrics_export",
+    "dashboard",
+    "client",
 )
+RAY_HEAD_PORTS = ("gcs", "dashboard", "client")
 
 
 def ray_ports(index, port=RAY_PORT, worker_port=RAY_WORKER_PORT):
@@ -62,6 +65,7 @@ def host_views(placed):
                     "ports": _own_ports(service, host),
                     "model": service["model"],
                     **({"template": part["slice"]["template"]} if part.get("slice") else {}),
+                    **({"adapters": service["adapters"]} if service.get("adapters") else {}),
                 }
             )
             if service["image"] and service["image"] not in view["images"]:
@@ -78,7 +82,7 @@ def _own_ports(service, host):
     """The ports on which the service itself will listen on a host."""
     head, ports = host == service["head"], service["ray_ports"]
     own = [service["port"]] if head or service["replicas"] else []
-    own += [ports[name] for name in RAY_PORT_NAMES if name != "gcs" or head] if ports else []
+    own += [ports[name] for name in RAY_PORT_NAMES if head or name not in RAY_HEAD_PORTS] if ports else []
     return own + ([service["join_port"]] if head and service["join_port"] else [])
 
 

@@ -113,3 +113,18 @@ def connect_all(targets, timeout):
         return {}
     with ThreadPoolExecutor(max_workers=min(32, len(targets))) as pool:
         return dict(zip(targets, pool.map(lambda t: _connect(t[0], t[1], timeout), targets)))
+
+
+def ranges(ports):
+    """Ports and ranges, as C(6379) or C(6379-6385), in order and with neighbours joined; the way firewalls take them.
+
+    :arg ports: integers, and C((first, last)) for ranges.
+    """
+    spans = sorted((port, port) if isinstance(port, int) else tuple(port) for port in ports)
+    joined = []
+    for first, last in spans:
+        if joined and first <= joined[-1][1] + 1:
+            joined[-1] = (joined[-1][0], max(last, joined[-1][1]))
+        else:
+            joined.append((first, last))
+    return [str(first) if first == last else f"{first}-{last}" for first, last in joined]
