@@ -89,6 +89,14 @@ def listing_address(hub, endpoint, repo, revision):
     return f"{base}/api/v1/models/{repo}/repo/files?{urlencode({'Revision': revision, 'Recursive': 'True'})}"
 
 
+def listing_headers(hub, token):
+    """Headers of that request; ModelScope takes its token as a session, too."""
+    if not token:
+        return {}
+    found = {"Authorization": f"Bearer {token}"}
+    return {**found, "Cookie": f"m_session_id={token}"} if hub == "modelscope" else found
+
+
 def read_listing(hub, text, revision, include=(), exclude=()):
     """(manifest, commit or revision to download by) of the hub's answer."""
     try:
@@ -176,6 +184,7 @@ __all__ = [
     "environment",
     "is_pinned",
     "listing_address",
+    "listing_headers",
     "read_client_listing",
     "read_listing",
     "refusal",
