@@ -45,6 +45,7 @@ HOUR = 3600.0
 
 _SAMPLE = re.compile(r"^([A-Za-z_:][\w:]*)(?:\{(.*)\})?\s+(\S+)")
 _ENGINE = re.compile(r'(?:^|,)\s*engine="([^"]*)"')
+_NPU = re.compile(r"/dev/v?davinci\d+$")
 _HEALTH = re.compile(r"^\s*Health(?: Status)?\s*:\s*(\S+)\s*$", re.MULTILINE)
 
 
@@ -177,22 +178,27 @@ class Watchdog:
     :arg config: C(service), C(server) (unit to restart when its server hangs) and C(url), both empty where no server
         runs; C(model), C(probe) (whether it may be asked for a token), C(container) (its unit), C(npu_ids), C(npu_smi),
         C(marker) (file of the NPUs that are Critical), C(limits).
-    :arg run: (argv, timeout) -> (exit status or None, output); :arg http: L(Http) or None; :arg say: takes a line.
+    :arg run: (argv, timeout) -> (exit status or None, output); :arg http: L(Http) or None; :arg say: takes a line;
+        :arg held: (service) -> whether a process of it has an NPU open.
     """
 
-    def __init__(self, config, run, http_client, say, now=time.monotonic):
+    def __init__(self, config, run, http_client, say, now=time.monotonic, held=None):
         self.config, self.run, self.http, self.say, self.now = config, run, http_client, say, now
+        self.held = held or holds_npus
         self.limits = Limits(**config["limits"])
         self.state = State()
         self.restarted: list = []
         self.given_up = False
         self.told = ""
-        self.seen: frozenset | None = None
+        self.seen: set | None = None
         self.looked_at = -HOUR
+        self.hurry = False
 
     def step(self):
         """One round; called every C(interval) seconds."""
-        if self.now() - self.looked_at >= self.limits.health_interval:
+        if self.hurry and not self.held(self.config["service"]):
+            self._go_on(self.seen)
+        elif self.now() - self.looked_at >= self.limits.health_interval:
             self.looked_at = self.now()
             self._npus()
         if self.http is not None:
@@ -278,30 +284,40 @@ class Watchdog:
                 return
             if "Critical" in found:
                 critical.add(npu)
-        confirmed, self.seen = frozenset(critical) == self.seen, frozenset(critical)
-        known = self._marked()
-        if critical == known:
+        confirmed, self.seen = critical == self.seen, critical
+        if critical == self._marked():
+            self.hurry = False
             return
         if not confirmed:
             self.looked_at = -HOUR  # look again in the next round
             return
-        self._mark(critical)
-        service, container = self.config["service"], self.config["container"]
         if critical:
             ids = ", ".join(map(str, sorted(critical)))
-            self.say(
-                f"{ERROR}npuops: service '{service}' cannot be served: NPU {ids} of this node is Critical. Read its "
-                f"codes with `npu-smi info -t health -i {min(critical)}`, reset or replace it, or give the service "
-                "others. It goes on by itself once the NPU is OK."
+            self._tell(
+                ERROR,
+                f"NPU {ids} of this node is Critical. The service cannot be started on it. Read its codes with "
+                f"`npu-smi info -t health -i {min(critical)}`, reset or replace it, or give the service others. It is "
+                "started by itself once the NPU is OK.",
             )
-        else:
-            self.say(f"{WARNING}npuops: service '{service}': its NPUs are well again. Starting it.")
-        rc, text = self.run(["systemctl", "is-active", container], 20)
+        # What still computes is left alone; once it fails it must not be started on that NPU again.
+        self.hurry = bool(critical) and self.held(self.config["service"])
+        if not self.hurry:
+            self._go_on(critical)
+
+    def _go_on(self, critical):
+        """Start the container anew, without these NPUs."""
+        self.hurry = False
+        self._mark(critical)
+        service, container = self.config["service"], self.config["container"]
+        if not critical:
+            self._tell(WARNING, "its NPUs are OK again.")
+        _rc, text = self.run(["systemctl", "is-active", container], 20)
         # A service that was stopped on purpose stays so.
         if text.strip() in ("active", "activating", "reloading"):
             rc, text = self.run(["systemctl", "restart", container], 300)
             if rc != 0:
-                self.say(f"{ERROR}npuops: {container} could not be restarted: {text.strip()[-300:]}")
+                why = text.strip()[-300:]
+                self.say(f"{ERROR}npuops: service '{service}': {container} could not be restarted: {why}")
 
     def _marked(self):
         try:
@@ -320,6 +336,26 @@ class Watchdog:
         if text != self.told:
             self.told = text
             self.say(f"{level}npuops: service '{self.config['service']}': {text}")
+
+
+def holds_npus(service, proc="/proc"):
+    """Whether a process of the service has an NPU open."""
+    mark = f"NPUOPS_SERVICE={service}".encode()
+    for pid in filter(str.isdigit, os.listdir(proc)):
+        try:
+            with open(f"{proc}/{pid}/environ", "rb") as handle:
+                if mark not in handle.read().split(b"\0"):
+                    continue
+            files = os.listdir(f"{proc}/{pid}/fd")
+        except OSError:
+            continue  # it has ended
+        for file in files:
+            try:
+                if _NPU.match(os.readlink(f"{proc}/{pid}/fd/{file}")):
+                    return True
+            except OSError:
+                continue
+    return False
 
 
 def run(argv, timeout):
@@ -355,7 +391,8 @@ def main(argv):
     watchdog = Watchdog(config, run, Http(config["url"], key) if config["url"] else None, say)
     while True:
         watchdog.step()
-        time.sleep(watchdog.limits.interval)
+        # A server whose NPU is Critical ends any moment, and its unit starts it again after three seconds.
+        time.sleep(1 if watchdog.hurry else watchdog.limits.interval)
 
 
 if __name__ == "__main__":

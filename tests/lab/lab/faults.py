@@ -78,6 +78,37 @@ def _holder(phy: str, mb: str) -> list[list[str]]:
     return [["systemd-run", "--quiet", "--unit", HOLDER_UNIT.format(phy=phy), "python3", "-c", code]]
 
 
+def _cut(way: str) -> list[list[str]]:
+    """Rules that swallow what comes and goes by the node's interfaces; taken away as often as they were put there."""
+    on = "iptables -I {0} -{1} eth+ -j DROP"
+    off = "while iptables -D {0} -{1} eth+ -j DROP 2>/dev/null; do :; done"
+    chains = (("INPUT", "i"), ("OUTPUT", "o"))
+    return [["sh", "-c", (on if way == "on" else off).format(*chain)] for chain in chains]
+
+
+# Docker keeps a container's log there, and what it writes to start it.
+CONTAINERS = "/var/lib/docker/containers"
+LOG_DISK = f"""set -e
+if mountpoint -q {CONTAINERS}; then exit 0; fi
+systemctl stop docker.socket docker.service
+mkdir -p /run/npuops-lab-log
+mount -t tmpfs -o size=$1m npuops-lab-log /run/npuops-lab-log
+cp -a {CONTAINERS}/. /run/npuops-lab-log/
+mount --bind /run/npuops-lab-log {CONTAINERS}
+systemctl start docker.service
+"""
+NO_LOG_DISK = f"""set -e
+if ! mountpoint -q {CONTAINERS}; then exit 0; fi
+systemctl stop docker.socket docker.service
+umount -l {CONTAINERS}
+rm -f /run/npuops-lab-log/npuops-lab-filler
+rm -rf {CONTAINERS}/*
+cp -a /run/npuops-lab-log/. {CONTAINERS}/
+umount -l /run/npuops-lab-log
+systemctl start docker.service
+"""
+FILLER = f"{CONTAINERS}/npuops-lab-filler"
+
 PHY = ("PHY", "0")
 FAULTS: dict[str, Fault] = {
     "npu-alarm": Fault(
@@ -206,6 +237,24 @@ FAULTS: dict[str, Fault] = {
     "docker-restart": Fault(
         "the node's Docker engine restarts", [], lambda: [["systemctl", "restart", "docker"]], lambda: []
     ),
+    "network-cut": Fault(
+        "the node's interfaces swallow what comes and goes; nobody is told",
+        [],
+        lambda: _cut("on"),
+        lambda: _cut("off"),
+    ),
+    "log-disk": Fault(
+        "no fault: the logs of the node's containers lie on a disk of their own of MB; Docker restarts for that",
+        [("MB", "16")],
+        lambda mb: [["bash", "-c", LOG_DISK, "log-disk", mb]],
+        lambda _mb: [["bash", "-c", NO_LOG_DISK]],
+    ),
+    "disk-full": Fault(
+        "the disk with the logs of the node's containers is full; needs log-disk",
+        [],
+        lambda: [["sh", "-c", f"mountpoint -q {CONTAINERS} && {{ cat /dev/zero > {FILLER} 2>/dev/null || true; }}"]],
+        lambda: [["rm", "-f", FILLER]],
+    ),
     "worker-lost": Fault(
         "the node's running containers whose name holds NAME are killed",
         [("NAME", "ray")],
@@ -241,6 +290,8 @@ def mend(lab: Lab, node: Node, name: str | None, given: Sequence[str]) -> str:
     everything = [
         ["npusim", "fault", "clear"],
         *FAULTS["roce-down"].clear(),
+        *FAULTS["network-cut"].clear(),
+        *FAULTS["disk-full"].clear(),
         ["systemctl", "stop", HOLDER_UNIT.format(phy="*")],
     ]
     _run(lab, node, everything)
