@@ -66,6 +66,13 @@ DERIVED_ENV = (
     "RAY_EXPERIMENTAL_NOSET_ASCEND_RT_VISIBLE_DEVICES",
 )
 
+# Whoever may ask the engine reads a container's environment, and so does every process in it and its crash reports.
+_SECRET = re.compile(
+    r"(^|_)(TOKEN|SECRETS?|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?|(API|ACCESS|SECRET|PRIVATE|AUTH)_?KEY(_ID)?)$",
+    re.I,
+)
+_LOGIN = re.compile(r"^[a-z][a-z0-9+.-]*://[^/@\s]+:[^/@\s]+@", re.I)
+
 _NAME = re.compile(r"^[a-z][a-z0-9_-]{0,39}$")
 _ARG = re.compile(r"^[a-z][a-z0-9_]*$")
 _ENV = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
@@ -258,6 +265,13 @@ def _check_env(env):
             yield f"env name '{key}' is not a variable name", "use letters, digits and '_'"
         elif key in DERIVED_ENV:
             yield f"env.{key} is set by the collection, for each node", "leave it out"
+        elif _SECRET.search(key) or _LOGIN.search(str(value)):
+            what = "is a secret by its name" if _SECRET.search(key) else "holds a user and a password"
+            yield (
+                f"env.{key} {what}, and an engine shows a container's environment to all who may ask it",
+                "put it into serve_secrets under the service's name, from a vault; the key of the endpoint into "
+                "serve_api_keys",
+            )
         elif isinstance(value, (dict, list)) or value is None:
             yield f"env.{key} is {value!r}", "quote it as a text"
         elif isinstance(value, bool):

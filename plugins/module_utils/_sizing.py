@@ -317,25 +317,17 @@ def _leaves_memory(service):
     return isinstance(wish, dict) and wish.get("memory_gb") == "auto"
 
 
-def _has_several(service):
-    """Whether a vLLM service is on several NPUs, or on several hosts."""
-    npus, hosts = service.get("npus"), service.get("hosts")
-    npus = len(npus["ids"]) if isinstance(npus, dict) and isinstance(npus.get("ids"), list) else npus
-    several = (isinstance(npus, int) and npus > 1) or (isinstance(hosts, list) and len(hosts) > 1)
-    return service.get("engine") == "vllm" and "vnpu" not in service and several
-
-
 def models_to_read(services, host, known=()):
     """The models that must be known on a host, each once, in the order of the services.
 
-    C(memory_gb: auto) needs them, and for a vLLM service over several devices they tell what will not work.
+    C(memory_gb: auto) needs them, and for a vLLM service they tell what will not work, and what weights these are.
 
     :arg services: C(ascend_services), whatever is wrong with it: that is judged elsewhere.
     :arg known: models of which nothing is to be read.
     """
     found = []
     for service in services if isinstance(services, list) else ():
-        if not isinstance(service, dict) or not (_leaves_memory(service) or _has_several(service)):
+        if not isinstance(service, dict) or not (_leaves_memory(service) or service.get("engine") == "vllm"):
             continue
         model, hosts = service.get("model"), service.get("hosts")
         right = isinstance(hosts, list) and host in hosts and isinstance(model, str) and model.startswith("/")

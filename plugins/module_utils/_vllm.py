@@ -14,18 +14,21 @@ import re
 from ._vllm_options import option_of
 
 # Tags of upstream releases name the A2 image when they carry no suffix (Dockerfiles of vllm-ascend since v0.10.0rc1).
-_RELEASE_IMAGE = re.compile(r".*/vllm-ascend:v\d+\.\d+\.\d+(\.post\d+|rc\d+)?$")
+_RELEASE_IMAGE = re.compile(r"(.*/vllm-ascend:v\d+\.\d+\.\d+(?:\.post\d+|rc\d+)?)(-openeuler)?")
 
 
 def image_for(image, suffix):
     """The image for a chip family: an upstream release tag gets the family's suffix, any other name stays as it is.
 
+    With openEuler in it the suffix comes before that (v0.23.0-a3-openeuler). A digest names one image, of one family.
+
     :arg suffix: see C(_npu_model.image_suffix); None when upstream builds no image for the chip.
     :returns: the image, or None when there is no upstream image.
     """
-    if not _RELEASE_IMAGE.match(image):
+    release = _RELEASE_IMAGE.fullmatch(image)
+    if not release:
         return image
-    return None if suffix is None else image + suffix
+    return None if suffix is None else release[1] + suffix + (release[2] or "")
 
 
 def flags(args, image=None):

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from ._services import DERIVED_ARGS, REFUSED_ARGS, Problem
 from ._vllm_defaults import doubts
+from ._vllm_lora import judge as judge_adapters
+from ._vllm_lora import with_modules
 from ._vllm_options import check
 
 
@@ -30,7 +32,9 @@ def check_services(services, image, left_out=()):
         item = f"service '{service.get('name')}'"
         # Names of another form are a matter of the service's shape.
         args = {key: value for key, value in (service.get("args") or {}).items() if str(key).isidentifier()}
+        args = with_modules(args)
         wrong, odd = check(args, image, (*DERIVED_ARGS, *REFUSED_ARGS)) if image and args else ([], [])
+        wrong = [*wrong, *judge_adapters({**service, "args": args})]
         odd = [*odd, *doubts({**service, "args": args}, image)]
         faults.extend(Problem("inventory", item, text, remedy) for text, remedy in wrong)
         warnings.extend(Problem("inventory", item, text, remedy) for text, remedy in odd)

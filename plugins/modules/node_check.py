@@ -46,6 +46,24 @@ options:
         type: list
         elements: int
         default: []
+      adapters:
+        description: LoRA adapters of the service. Each must be there, and fit O(parts[].adapters[].max_rank).
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          name:
+            description: Name under which it is served.
+            type: str
+            required: true
+          path:
+            description: Its directory.
+            type: path
+            required: true
+          max_rank:
+            description: The largest rank that the service takes (C(max_lora_rank)).
+            type: int
+            default: 16
       model:
         description: Directory of the weights. Left out, it is not checked.
         type: path
@@ -154,6 +172,7 @@ from ..module_utils._npu_model import idle_hbm_mb
 from ..module_utils._npu_smi import NpuSmi
 from ..module_utils._proc import listeners, owner_of
 from ..module_utils._run import VendorError
+from ..module_utils._vllm_lora import check_adapter, look_at
 
 WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".gguf")
 INDEX = "model.safetensors.index.json"
@@ -198,6 +217,8 @@ def readiness(module, found, owners):
         problems += check_ports(host, part["service"], part["ports"], taken)
         if part["model"]:
             problems += check_model(host, part["service"], part["model"], look_at_model(part["model"]))
+        for adapter in part["adapters"]:
+            problems += check_adapter(host, part["service"], adapter, look_at(adapter["path"]))
     return problems
 
 
@@ -213,6 +234,16 @@ def main():
                     "npu_ids": {"type": "list", "elements": "int", "required": True},
                     "template": {"type": "str"},
                     "ports": {"type": "list", "elements": "int", "default": []},
+                    "adapters": {
+                        "type": "list",
+                        "elements": "dict",
+                        "default": [],
+                        "options": {
+                            "name": {"type": "str", "required": True},
+                            "path": {"type": "path", "required": True},
+                            "max_rank": {"type": "int", "default": 16},
+                        },
+                    },
                     "model": {"type": "path"},
                 },
             },

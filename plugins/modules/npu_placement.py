@@ -234,6 +234,10 @@ services:
       description: Variables of the container, those of the service and defaults for NPUs.
       type: dict
       sample: {HCCL_BUFFSIZE: "512"}
+    adapters:
+      description: LoRA adapters of the service (C(args.lora_modules)), as M(npuops.ascend.node_check) takes them.
+      type: list
+      elements: dict
     command:
       description: The argv which serves it on its head. Null for engines other than C(vllm).
       type: list
@@ -313,6 +317,8 @@ from ..module_utils._services import Problem, check_served
 from ..module_utils._vllm import image_for, node_commands
 from ..module_utils._vllm_check import check_services
 from ..module_utils._vllm_defaults import with_defaults
+from ..module_utils._vllm_lora import adapters, with_modules
+from ..module_utils._vllm_weights import told_by_weights
 
 
 def read_node(given):
@@ -378,6 +384,11 @@ def main():
         wrong, odd = judge(service, image, nodes)
         problems, doubts = problems + wrong, doubts + odd
         if service["engine"] == "vllm":
+            model = (nodes[service["head"]].models or {}).get(service["model"]) or {}
+            service["args"], unfit = told_by_weights({**service, "args": with_modules(service["args"])}, model)
+            service["adapters"] = adapters(service["args"])
+            if unfit:
+                problems = problems + [Problem(service["head"], f"service '{service['name']}'", *unfit)]
             service["args"], service["env"] = with_defaults(service, image)
         complete = service["engine"] == "vllm" and service["parallel"]
         commands = node_commands(service) if complete else {}

@@ -151,3 +151,28 @@ def test_what_it_can_start():
     over = {"hosts": ["node1", "node2"], "parallel": {"data": 2, "tensor": 8}}
     asked = [service(), service(executor="ray"), service(executor="mp"), service(executor="dp", **over)]
     assert check_served([*asked, service(replicas=True, **over)]) == []
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"HF_TOKEN": "x"},
+        {"MODELSCOPE_API_TOKEN": "x"},
+        {"AWS_SECRET_ACCESS_KEY": "x"},
+        {"https_proxy": "http://me:pw@p:1"},
+    ],
+)
+def test_secrets_do_not_go_into_a_containers_environment(env):
+    (problem,) = check_shape([service(env=env)])
+    assert next(iter(env)) in problem.problem and "serve_secrets" in problem.remedy
+    assert not any(value in problem.sentence() for value in env.values() if value != "x")
+
+
+def test_what_only_sounds_like_a_secret():
+    env = {
+        "TOKENIZERS_PARALLELISM": "false",
+        "VLLM_MAX_TOKENS": "1",
+        "HTTP_PROXY": "http://proxy:3128",
+        "KEY_TYPE": "a",
+    }
+    assert check_shape([service(env=env)]) == []
