@@ -11,7 +11,7 @@ import pathlib
 import sys
 import time
 
-from lab import cluster, engine, faults, images, packages, plan
+from lab import cluster, engine, faults, images, images_real, packages, plan
 from lab.common import ROOT, STATE_DIR, LabError, exclusive, plural, say
 
 PROFILE_HELP = f"server model of the nodes (default: that of the lab as it is, else {plan.DEFAULT_PROFILE})"
@@ -39,7 +39,8 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--all", action="store_true", help="every lab of this checkout")
     sub.add_argument("--keep-engine", action="store_true", help="leave the engine running")
     command("status", _status, "show engine, labs and nodes", lab=False)
-    command("images", _images, "build the lab's images and fill its registry", lab=False)
+    sub = command("images", _images, "build the lab's images and fill its registry", lab=False)
+    sub.add_argument("--real", action="store_true", help="the one with real vLLM too (2 GB)")
     sub = command("packages", _packages, "make the emulated vendor packages", lab=False)
     sub.add_argument("--dir", help=f"where (default: {packages.DEFAULT_DIR.relative_to(ROOT)})")
     sub.add_argument("--corrupt", action="append", default=[], metavar="NAME", help="damage this one afterwards")
@@ -145,10 +146,11 @@ def _status(_options: argparse.Namespace) -> int:
     return 0
 
 
-def _images(_options: argparse.Namespace) -> int:
+def _images(options: argparse.Namespace) -> int:
     with exclusive():
         engine.ensure()
-        images.show(images.ensure())
+        ids = images.ensure()
+        images.show(ids | (images_real.ensure(ids) if options.real else {}))
     return 0
 
 

@@ -66,7 +66,7 @@ def labels(*names: str) -> dict[str, tuple[str, str]]:
     return found
 
 
-def _build(name: str, wanted: str, context: Path, *arguments: str) -> None:
+def build(name: str, wanted: str, context: Path, *arguments: str) -> None:
     """``docker build``; on the host's network, whose MTU and name servers are right by definition."""
     docker(
         "build", "--network", "host", "--label", f"{HASH_LABEL}={wanted}", "--tag", name,
@@ -108,7 +108,7 @@ def _ensure_base(found: dict[str, tuple[str, str]]) -> str:
         (context / "host" / "apt.conf").write_text(options)
         for number, file in enumerate(certificates):
             shutil.copyfile(file, context / "host" / "certificates" / f"{number:02}-{file.stem}.crt")
-        _build(BASE, wanted, context, "--build-arg", f"BOOTSTRAP={start}")
+        build(BASE, wanted, context, "--build-arg", f"BOOTSTRAP={start}")
     return labels(BASE)[BASE][0]
 
 
@@ -169,7 +169,7 @@ def _ensure_derived(name: str, found: dict[str, tuple[str, str]], sources: list[
         shutil.copytree(sources[0], context)
         for extra in sources[1:]:
             shutil.copytree(extra, context / extra.name, ignore=shutil.ignore_patterns("__pycache__"))
-        _build(name, wanted, context)
+        build(name, wanted, context)
     return labels(name)[name][0]
 
 
@@ -194,19 +194,24 @@ def _ensure_serving(registry_id: str) -> None:
     missing = sorted(set(built.values()) - set(found))
     if missing:
         raise LabError(f"{builder} did not make {', '.join(missing)}.")
-    pushed = _read_pushed()
     wanted = {
         reference + suffix: (release + suffix, found[reference][0])
         for release, reference in built.items()
         for suffix in SUFFIXES
     }
+    push_stale(registry_id, SERVING, wanted)
+
+
+def push_stale(registry_id: str, repository: str, wanted: dict[str, tuple[str, str]]) -> None:
+    """Push those of ``{reference: (tag, image id)}`` whose storage in the registry is not of the same image."""
+    pushed = _read_pushed()
     stale = {
         reference: (tag, image_id)
         for reference, (tag, image_id) in wanted.items()
-        if not is_pushed(REGISTRY_STORAGE, pushed, reference, tag, image_id)
+        if not is_pushed(REGISTRY_STORAGE, pushed, reference, tag, image_id, repository)
     }
     if stale:
-        _push(registry_id, stale, pushed)
+        _push(registry_id, repository, stale, pushed)
 
 
 def _read_pushed() -> dict[str, dict[str, str]]:
@@ -216,21 +221,30 @@ def _read_pushed() -> dict[str, dict[str, str]]:
         return {}
 
 
-def is_pushed(storage: Path, pushed: dict[str, dict[str, str]], reference: str, tag: str, image_id: str) -> bool:
+def is_pushed(
+    storage: Path,
+    pushed: dict[str, dict[str, str]],
+    reference: str,
+    tag: str,
+    image_id: str,
+    repository: str = SERVING,
+) -> bool:
     """Whether ``storage`` (a registry's root folder) holds ``image_id`` as ``reference``.
 
     ``pushed`` maps a reference to the image id and manifest digest of the last push; the tag's link must still name
     that digest.
     """
     last = pushed.get(reference, {})
-    link = storage / "docker/registry/v2/repositories" / SERVING / "_manifests/tags" / tag / "current/link"
+    link = storage / "docker/registry/v2/repositories" / repository / "_manifests/tags" / tag / "current/link"
     try:
         return last.get("image") == image_id and link.read_text().strip() == last.get("digest")
     except OSError:
         return False
 
 
-def _push(registry_id: str, wanted: dict[str, tuple[str, str]], pushed: dict[str, dict[str, str]]) -> None:
+def _push(
+    registry_id: str, repository: str, wanted: dict[str, tuple[str, str]], pushed: dict[str, dict[str, str]]
+) -> None:
     """Push ``{reference: (tag, image id)}`` through a registry that lives only for it, on a loopback port.
 
     Engines take plain HTTP from loopback addresses without configuration.
@@ -245,10 +259,10 @@ def _push(registry_id: str, wanted: dict[str, tuple[str, str]], pushed: dict[str
         wait_registry(address)
         for reference, (tag, image_id) in wanted.items():
             with Step(f"push {reference} to the lab registry"):
-                target = f"{address}/{SERVING}:{tag}"
+                target = f"{address}/{repository}:{tag}"
                 docker("tag", image_id, target)
                 try:
-                    text = docker("push", target, timeout=600).stdout
+                    text = docker("push", target, timeout=1200).stdout
                 finally:
                     docker("rmi", target, check=False)
                 digest = re.search(r"digest: (sha256:[0-9a-f]{64})", text)
