@@ -15,6 +15,10 @@ description:
   - A server that fails at once, for example on a wrong flag, is restarted by systemd again and again. With O(unit) the
     wait ends as soon as the unit has failed O(max_restarts) times since the module was called, with the last lines
     of its log.
+  - A reply that is no language fails, too. A broken NPU network does not end a server, it makes it answer one token
+    again and again. The thoughts of a reasoning model count where it came to no answer within O(max_tokens).
+  - A failure comes with the last lines of the log of O(unit), and with what is known about them
+    (see M(npuops.ascend.diagnose), which looks at all logs).
   - Reads only. In check mode it looks once and does not wait.
 options:
   url:
@@ -31,6 +35,17 @@ options:
     description: Length limit of the reply.
     type: int
     default: 128
+  expect:
+    description: Regular expression that the reply must match somewhere.
+    type: str
+  check_reply:
+    description: Whether a reply that is no language is a failure. A model with random weights says nothing else.
+    type: bool
+    default: true
+  stream:
+    description: Ask for the reply token by token, which tells how long the first one took.
+    type: bool
+    default: true
   api_key:
     description: Key that the endpoint wants.
     type: str
@@ -100,13 +115,37 @@ reply_s:
   description: Seconds that the reply took, or null.
   returned: always
   type: float
+first_token_s:
+  description: Seconds until the first token, or null when the reply came in one piece.
+  returned: always
+  type: float
+reasoning:
+  description: Whether the model thought before it answered, or null.
+  returned: always
+  type: bool
+finish_reason:
+  description: Why the reply ended, such as V(stop) or V(length), or null.
+  returned: always
+  type: str
+findings:
+  description: Known failures in the log of O(unit), as M(npuops.ascend.diagnose) returns them.
+  returned: on failure, with O(unit)
+  type: list
+  elements: dict
 """
 
+import re
 import time
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._openai import Endpoint, EndpointError
+from ..module_utils._diagnose import diagnose
+from ..module_utils._diagnose_types import HARMLESS, Text
+from ..module_utils._openai import Endpoint, EndpointError, nonsense
+
+# Of the log, what is shown and what is searched.
+SHOWN_LINES = 25
+SEARCHED_LINES = 2000
 
 
 def restarts(module, unit):
@@ -116,9 +155,33 @@ def restarts(module, unit):
     return int(value) if value.isdigit() else 0
 
 
-def log_tail(module, unit):
-    _rc, out, _err = module.run_command(["journalctl", "--no-pager", "--lines=25", "--output=cat", "--unit", unit])
-    return out.strip()
+def fail(module, message, result):
+    """Ends the module, with the last lines of the unit's log and what is known about them."""
+    unit = module.params["unit"]
+    if not unit:
+        module.fail_json(msg=message, **result)
+    argv = ["journalctl", "--no-pager", f"--lines={SEARCHED_LINES}", "--output=cat", "--unit", unit]
+    _rc, out, _err = module.run_command(argv)
+    findings = [found for found in diagnose([Text("journal", unit, out)]) if found.entry.rank != HARMLESS]
+    for found in findings[:3]:
+        message += f"\n{found.entry.cause} {found.entry.remedy} ({', '.join(found.entry.sources)}: {found.line!r})"
+    tail = "\n".join(out.strip().splitlines()[-SHOWN_LINES:])
+    message += f"\nLast lines of `journalctl -u {unit}`:\n{tail}"
+    module.fail_json(msg=message, findings=[found.to_dict() for found in findings], **result)
+
+
+def judge(reply, params):
+    """What is wrong with a reply, or None."""
+    why = nonsense(reply.text) if params["check_reply"] else None
+    expect = params["expect"]
+    if why:
+        return (
+            f"its reply is no language ({why}): {reply.text[:80]!r}. Look whether /etc/hccn.conf and hccn_tool are in "
+            "the container, whether the weights fit the engine's release, and at the NPUs' health"
+        )
+    if expect and not re.search(expect, reply.text):
+        return f"its reply does not match {expect!r}: {reply.text[:200]!r}"
+    return None
 
 
 def look(endpoint, params):
@@ -161,6 +224,9 @@ def main():
             "model": {"type": "str"},
             "prompt": {"type": "str"},
             "max_tokens": {"type": "int", "default": 128, "no_log": False},
+            "expect": {"type": "str"},
+            "check_reply": {"type": "bool", "default": True},
+            "stream": {"type": "bool", "default": True},
             "api_key": {"type": "str", "no_log": True},
             "unit": {"type": "str"},
             "max_restarts": {"type": "int", "default": 3},
@@ -171,6 +237,10 @@ def main():
         supports_check_mode=True,
     )
     params = module.params
+    try:
+        re.compile(params["expect"] or "")
+    except re.error as exc:
+        module.fail_json(msg=f"expect: {params['expect']!r} is no regular expression: {exc}.")
     endpoint = Endpoint(params["url"], params["api_key"])
     models, trouble, waited = wait(module, endpoint)
     result = {
@@ -181,21 +251,32 @@ def main():
         "completion_tokens": None,
         "waited_s": round(waited, 1),
         "reply_s": None,
+        "first_token_s": None,
+        "reasoning": None,
+        "finish_reason": None,
     }
     if trouble and not module.check_mode:
-        message = f"{params['url']} is not ready after {int(waited)} s: {trouble}."
-        if params["unit"]:
-            message += f" Last lines of `journalctl -u {params['unit']}`:\n{log_tail(module, params['unit'])}"
-        module.fail_json(msg=message, **result)
+        fail(module, f"{params['url']} is not ready after {int(waited)} s: {trouble}.", result)
     if params["prompt"] and models:
+        name = params["model"] or models[0]
         started = time.monotonic()
         try:
-            result["reply"], result["completion_tokens"] = endpoint.chat(
-                params["model"] or models[0], params["prompt"], params["max_tokens"], params["timeout"] * 10
+            reply = endpoint.chat(
+                name, params["prompt"], params["max_tokens"], params["timeout"] * 10, stream=params["stream"]
             )
         except EndpointError as exc:
-            module.fail_json(msg=f"The endpoint is ready, but does not answer a question: {exc}.", **result)
-        result["reply_s"] = round(time.monotonic() - started, 2)
+            fail(module, f"The endpoint is ready, but does not answer a question: {exc}.", result)
+        result.update(
+            reply=reply.text,
+            completion_tokens=reply.tokens,
+            reply_s=round(time.monotonic() - started, 2),
+            first_token_s=None if reply.first_token_s is None else round(reply.first_token_s, 3),
+            reasoning=reply.reasoning,
+            finish_reason=reply.finish_reason,
+        )
+        trouble = judge(reply, params)
+        if trouble:
+            fail(module, f"The endpoint is ready, but {trouble}.", result)
     module.exit_json(**result)
 
 

@@ -284,6 +284,34 @@ def test_an_endpoint_that_is_healthy_but_cannot_chat(call, web):
     assert "500: engine is dead" in result["msg"]
 
 
+def test_an_endpoint_that_answers_nonsense(call, web):
+    url = served(web)
+    web.answers["/v1/chat/completions"][1]["choices"][0]["message"]["content"] = "!" * 64
+    result = call(llm_endpoint, url=url, prompt="Hello?")
+    assert "no language (one character 64 times in a row)" in result["msg"]
+    assert "hccn.conf" in result["msg"]
+    assert call(llm_endpoint, url=url, prompt="Hello?", check_reply=False)["reply"] == "!" * 64
+
+
+def test_an_endpoint_that_answers_something_else(call, web):
+    url = served(web)
+    assert call(llm_endpoint, url=url, prompt="Hello?", expect="(?i)hello")["reply"] == "Hello."
+    assert "does not match 'Paris': 'Hello.'" in call(llm_endpoint, url=url, prompt="Hello?", expect="Paris")["msg"]
+    assert "no regular expression" in call(llm_endpoint, url=url, prompt="Hello?", expect="(")["msg"]
+
+
+def test_a_failure_comes_with_what_is_known_about_it(call, program, tmp_path, monkeypatch):
+    program("echo NRestarts=0", "systemctl")
+    program(
+        "echo 'RuntimeError: NPU out of memory. Tried to allocate 2.00 GiB (NPU 0; 60.97 GiB total capacity)'",
+        "journalctl",
+    )
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    result = call(llm_endpoint, url="http://127.0.0.1:1", unit="npuops-chat.service", wait_timeout=0)
+    assert result["findings"][0]["line"].startswith("RuntimeError: NPU out of memory")
+    assert result["findings"][0]["remedy"] in result["msg"]
+
+
 def test_the_wait_ends_when_the_unit_keeps_failing(call, program, tmp_path, monkeypatch):
     program(
         f'n=$(cat {tmp_path}/n 2>/dev/null || echo 0); echo $((n+1)) > {tmp_path}/n; echo "NRestarts=$n"', "systemctl"
