@@ -73,23 +73,23 @@ def parsed(words):
     return {key: value for key, value in found.items() if key != "given"}
 
 
-@pytest.mark.parametrize("strategy", sorted(PUBLISHED))
-def test_the_command_line_is_the_published_one(strategy):
-    _services, image, _nodes, placed = planned(strategy=strategy)
+@pytest.mark.parametrize("layout", sorted(PUBLISHED))
+def test_the_command_line_is_the_published_one(layout):
+    _services, image, _nodes, placed = planned(layout=layout)
     service = placed[0]
     service["image"] = image
     service["args"], service["env"] = with_defaults(service, image)
     commands = node_commands(service)
     assert commands["npu-b"] is None
-    ours, published = parsed(commands["npu-a"]), parsed(PUBLISHED[strategy].split())
+    ours, published = parsed(commands["npu-a"]), parsed(PUBLISHED[layout].split())
     different = {key: (published[key], ours[key]) for key in published if published[key] != ours[key]}
     assert different == BESIDE
     assert ours["port"] == 8000
 
 
-@pytest.mark.parametrize("strategy", sorted(PUBLISHED))
-def test_the_plan_lets_it_through_and_says_what_it_costs(strategy):
-    services, image, nodes, placed = planned(strategy=strategy)
+@pytest.mark.parametrize("layout", sorted(PUBLISHED))
+def test_the_plan_lets_it_through_and_says_what_it_costs(layout):
+    services, image, nodes, placed = planned(layout=layout)
     assert check_served(services) == []
     assert check_services(services, image)[0] == []
     problems, doubts = judge(placed[0], image, nodes)
@@ -99,7 +99,7 @@ def test_the_plan_lets_it_through_and_says_what_it_costs(strategy):
 
 def test_the_way_that_failed_there_is_refused():
     both = {"parallel": {"tensor": 8, "pipeline": 2}, "args": {"enable_expert_parallel": True}}
-    _services, image, nodes, placed = planned(strategy="tp8_pp2_ep", strategies={"tp8_pp2_ep": both})
+    _services, image, nodes, placed = planned(layout="tp8_pp2_ep", layouts={"tp8_pp2_ep": both})
     problems, _doubts = judge(placed[0], image, nodes)
     assert ["#3529" in problem.problem for problem in problems] == [True]
 
@@ -108,4 +108,4 @@ def test_the_image_and_the_packages_are_those_of_the_deployment():
     told = variables()
     assert told["vllm_image"].endswith(":v0.11.0rc0")
     assert told["vllm_extra_packages"] == ["transformers==4.57.0"]
-    assert sorted(told["strategies"]) == sorted(PUBLISHED)
+    assert sorted(told["layouts"]) == sorted(PUBLISHED)
