@@ -10,12 +10,23 @@ from __future__ import annotations
 
 import contextlib
 import glob
+import hashlib
 import os
 import re
 import shutil
 
 from ._model_files import ModelError
-from ._model_manifest import AGAIN, check_structure, complete, digests, sizes, total, wrong_digests, wrong_sizes
+from ._model_manifest import (
+    AGAIN,
+    check_structure,
+    complete,
+    digests,
+    listing,
+    sizes,
+    total,
+    wrong_digests,
+    wrong_sizes,
+)
 from ._model_store import set_permissions, storage
 
 # Containers that do not run now, and scripts and units of services, name the directory that they would mount.
@@ -26,16 +37,20 @@ SERVICE_FILES = (
 )
 
 
-def examine(store, tokenizer=True, full=False, adopt=False, permissions=None, write=True):
+def examine(store, tokenizer=True, full=False, adopt=False, permissions=None, write=True, told=None):
     """Look at a model directory, and bring its record up to date where that takes nothing from anybody.
 
     With a record, files are compared by size and time, and only those that differ are read; C(full) reads all. Without
-    one, C(adopt) reads all and makes one; otherwise only the structure is looked at.
+    one, C(adopt) reads all and makes one; otherwise only the structure is looked at. C(told) is the record of a node that
+    has written the model to the same file system (files, source, commit): it has read it, so this one need not.
 
     :returns: C({"complete", "recorded", "created", "source", "commit", "files", "bytes", "problem", "remedy", "wrong",
-        "read_bytes", "changed", "storage", "free_bytes", "partial_bytes"}), see M(npuops.ascend.model_files).
+        "read_bytes", "fingerprint", "changed", "storage", "free_bytes", "partial_bytes"}), see
+        M(npuops.ascend.model_files).
     """
     record = store.read_record()
+    if told and os.path.isdir(store.path) and not wrong_sizes(store.path, told["files"]) and write:
+        record = store.write_record(told["files"], told["source"], told["commit"], False)
     found = {
         "complete": False,
         "recorded": bool(record),
@@ -48,6 +63,7 @@ def examine(store, tokenizer=True, full=False, adopt=False, permissions=None, wr
         "remedy": None,
         "wrong": [],
         "read_bytes": 0,
+        "fingerprint": "",
         "changed": False,
         "storage": storage(store.path),
         "free_bytes": _free(store.parent),
@@ -57,6 +73,7 @@ def examine(store, tokenizer=True, full=False, adopt=False, permissions=None, wr
         if not os.path.isdir(store.path):
             raise ModelError(f"{store.path} is not there", "give it a source in ascend_models, or copy the model there")
         manifest = _manifest(record) if record else sizes(store.path)
+        found["fingerprint"] = fingerprint(store.path)
         read = set(manifest) if full or (adopt and not record) else set(store.touched(record)) if record else set()
         wrong = wrong_sizes(store.path, manifest)
         read -= set(wrong)
@@ -79,6 +96,15 @@ def examine(store, tokenizer=True, full=False, adopt=False, permissions=None, wr
     except ModelError as exc:
         found.update(problem=exc.problem, remedy=exc.remedy)
     return found
+
+
+def fingerprint(path):
+    """A short text that is another when a file of the directory has come, gone, or has another size or time."""
+    digest = hashlib.sha256()
+    for name in listing(path):
+        found = os.stat(os.path.join(path, name))
+        digest.update(f"{name}\0{found.st_size}\0{found.st_mtime_ns}\n".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()[:32]
 
 
 def _manifest(record):

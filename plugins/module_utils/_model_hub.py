@@ -164,6 +164,8 @@ def environment(hub, endpoint, token):
     """What the client's process has in its environment besides."""
     # A progress bar per file would fill the log with thousands of lines.
     found = {"TQDM_DISABLE": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
+    # Xet goes on after a cut only as far as its cache of chunks reaches, and mirrors do not have it.
+    found["HF_HUB_DISABLE_XET"] = "1"
     if token:
         found[TOKENS[hub]] = token
     if endpoint:

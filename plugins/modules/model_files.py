@@ -36,6 +36,11 @@ options:
           - Read a model that has no record through, and make one. The collection never removes it for that.
         type: bool
         default: false
+      told:
+        description:
+          - Record of another node that has written the model to the same file system, with C(files), C(source) and C(commit).
+            What it has verified is not read here once more.
+        type: dict
       used_by:
         description: Names of services that use it, for O(state=absent).
         type: list
@@ -153,6 +158,9 @@ models:
     read_bytes:
       description: How much was read through.
       type: int
+    fingerprint:
+      description: Another text when any file has another name, size or time than before.
+      type: str
     changed:
       description: Whether owner or modes were corrected.
       type: bool
@@ -218,6 +226,7 @@ def main():
                     "path": {"type": "str", "required": True},
                     "tokenizer": {"type": "bool", "default": True},
                     "adopt": {"type": "bool", "default": False},
+                    "told": {"type": "dict"},
                     "used_by": {"type": "list", "elements": "str", "default": []},
                     **PERMISSIONS,
                 },
@@ -243,8 +252,9 @@ def main():
             if params["state"] == "absent":
                 removed += [path] if absent(module, wish, store) else []
                 continue
+            write = not module.check_mode
             models[path] = examine(
-                store, wish["tokenizer"], params["full"], wish["adopt"], permissions(wish), not module.check_mode
+                store, wish["tokenizer"], params["full"], wish["adopt"], permissions(wish), write, wish["told"]
             )
         except ModelError as exc:
             tell(path, exc.problem, exc.remedy)
