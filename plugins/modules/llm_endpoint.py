@@ -142,6 +142,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils._diagnose import diagnose
 from ..module_utils._diagnose_types import HARMLESS, Text
 from ..module_utils._openai import Endpoint, EndpointError, nonsense
+from ..module_utils._redact import redact
 
 # Of the log, what is shown and what is searched.
 SHOWN_LINES = 25
@@ -162,6 +163,7 @@ def fail(module, message, result):
         module.fail_json(msg=message, **result)
     argv = ["journalctl", "--no-pager", f"--lines={SEARCHED_LINES}", "--output=cat", "--unit", unit]
     _rc, out, _err = module.run_command(argv)
+    out = redact(out, {module.params["api_key"]} - {None})
     findings = [found for found in diagnose([Text("journal", unit, out)]) if found.entry.rank != HARMLESS]
     for found in findings[:3]:
         message += f"\n{found.entry.cause} {found.entry.remedy} ({', '.join(found.entry.sources)}: {found.line!r})"

@@ -312,6 +312,16 @@ def test_a_failure_comes_with_what_is_known_about_it(call, program, tmp_path, mo
     assert result["findings"][0]["remedy"] in result["msg"]
 
 
+def test_no_secret_of_the_log_is_told(call, program, tmp_path, monkeypatch):
+    program("echo NRestarts=0", "systemctl")
+    program("echo 'Authorization: Bearer q1w2e3r4t5'; echo 'key sk-of-the-inventory was refused'", "journalctl")
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    arguments = {"unit": "npuops-chat.service", "wait_timeout": 0, "api_key": "sk-of-the-inventory"}
+    result = call(llm_endpoint, url="http://127.0.0.1:1", **arguments)
+    assert "was refused" in result["msg"]
+    assert "q1w2e3r4t5" not in str(result) and "sk-of-the-inventory" not in str(result)
+
+
 def test_the_wait_ends_when_the_unit_keeps_failing(call, program, tmp_path, monkeypatch):
     program(
         f'n=$(cat {tmp_path}/n 2>/dev/null || echo 0); echo $((n+1)) > {tmp_path}/n; echo "NRestarts=$n"', "systemctl"
