@@ -41,8 +41,8 @@ def examine(store, tokenizer=True, full=False, adopt=False, permissions=None, wr
     """Look at a model directory, and bring its record up to date where that takes nothing from anybody.
 
     With a record, files are compared by size and time, and only those that differ are read; C(full) reads all. Without
-    one, C(adopt) reads all and makes one; otherwise only the structure is looked at. C(told) is the record of a node that
-    has written the model to the same file system (files, source, commit): it has read it, so this one need not.
+    one, C(adopt) reads all and makes one; otherwise only the structure is looked at. C(told) is the record of a node
+    that has written the model to the same file system (files, source, commit): it has read it, so this one need not.
 
     :returns: C({"complete", "recorded", "created", "source", "commit", "files", "bytes", "problem", "remedy", "wrong",
         "read_bytes", "fingerprint", "changed", "storage", "free_bytes", "partial_bytes"}), see

@@ -151,11 +151,11 @@ def moves(wanted, found, sources=None, refresh=False):
     :arg found: {host: {path: what M(npuops.ascend.model_files) tells}}.
     :arg sources: {path: fingerprint of the directory that it is copied from}, so that its changes are followed.
     :arg refresh: fetch again although it is there, so that branches are followed.
-    :returns: ({"fetches": {host: [wish]}, "rounds": [[{"path", "from", "to"}]], "shared": {host: {path: writer}},
-        "needed": {path: [host]}, "sources": {path: source as it is recorded}, "takes": {host: [its part of each round]},
-        "gives": {host: [{"path", "to"}]}, "origins": {path: host that has it first}}, [Problem])
+    :returns: ({"fetches": {host: [wish]}, "rounds": [[{"path", "from", "to", "source"}]],
+        "shared": {host: {path: writer}}, "needed": {path: [host]}, "sources": {path: source as it is recorded},
+        "takes": {host: [its part of each round]}, "gives": {host: [{"path": its directory there, "to"}]}}, [Problem])
     """
-    work = {"fetches": {}, "rounds": [], "shared": {}, "needed": {}, "sources": {}, "origins": {}}
+    work = {"fetches": {}, "rounds": [], "shared": {}, "needed": {}, "sources": {}}
     problems, models = [], {}
     for host, mine in wanted.items():
         for wish in mine:
@@ -183,25 +183,32 @@ def moves(wanted, found, sources=None, refresh=False):
             work["needed"][path] = want
         if want or any(host not in have for host in hosts):
             work["sources"][path] = wish["source"]
-        if want and not have:
+        outside = None
+        if want and not have and wish["from_host"] and wish["from_host"] not in want:
+            # Another node has the directory under another name, or does not serve the model: the first one to give it.
+            outside = wish["from_host"]
+            have = [outside]
+        elif want and not have:
             writer = wish["writer"] if wish["writer"] in want else want[0]
             # A directory of a node is nearest on that node.
-            writer = wish["from_host"] if wish["from_host"] in want else writer
+            writer = wish["from_host"] or writer
             work["fetches"].setdefault(writer, []).append(wish)
             have, want = [writer], [host for host in want if host != writer]
-        if have:
-            work["origins"][path] = have[0]
-        for number, pairs in enumerate(fan_out([host for host in have if lead[host] == host] or have[:1], want)):
+        givers = [host for host in have if host == outside or lead[host] == host] or have[:1]
+        for number, pairs in enumerate(fan_out(givers, want)):
             while len(work["rounds"]) <= number:
                 work["rounds"].append([])
-            work["rounds"][number] += [{"path": path, "from": sender, "to": taker} for sender, taker in pairs]
+            work["rounds"][number] += [
+                {"path": path, "from": sender, "to": taker, "source": wish["from"] if sender == outside else path}
+                for sender, taker in pairs
+            ]
     everything = [copy for copies in work["rounds"] for copy in copies]
     work["takes"] = {
         host: [[copy for copy in copies if copy["to"] == host] for copies in work["rounds"]]
         for host in sorted({copy["to"] for copy in everything})
     }
     work["gives"] = {
-        host: [{"path": copy["path"], "to": copy["to"]} for copy in everything if copy["from"] == host]
+        host: [{"path": copy["source"], "to": copy["to"]} for copy in everything if copy["from"] == host]
         for host in sorted({copy["from"] for copy in everything})
     }
     return work, problems

@@ -38,8 +38,8 @@ options:
         default: false
       told:
         description:
-          - Record of another node that has written the model to the same file system, with C(files), C(source) and C(commit).
-            What it has verified is not read here once more.
+          - Record of another node that has written the model to the same file system, with C(files), C(source) and
+            C(commit). What it has verified is not read here once more.
         type: dict
       used_by:
         description: Names of services that use it, for O(state=absent).

@@ -34,24 +34,27 @@ options:
     description: Port of their SSH server.
     type: int
     default: 22
-  takers:
-    description: Who may read what, for O(state=giving).
+  gives:
+    description: What this node gives, for O(state=giving), as RV(npuops.ascend.model_plan#module:work.gives) has it.
     type: list
     elements: dict
     default: []
     suboptions:
-      key:
-        description: Public key that the taker has made.
-        type: str
-        required: true
-      address:
-        description: Address that it comes from.
-        type: str
-        required: true
       path:
-        description: Directory that it may read.
+        description: Directory to give.
         type: str
         required: true
+      to:
+        description: Name of the node that takes it.
+        type: str
+        required: true
+  takers:
+    description: What the module returned on the nodes that take, by their names. For O(state=giving).
+    type: dict
+    default: {}
+  address:
+    description: Address of this node, as it is in O(peers) of the others. For O(state=giving).
+    type: str
   user:
     description: User of this node that the others log in as. It must be able to read the models.
     type: str
@@ -148,7 +151,11 @@ def keys_file(user):
 def give(module):
     path, owner = keys_file(module.params["user"])
     end = until(module.params["seconds"])
-    lines = [authorized_line(t["key"], t["path"], t["address"], end) for t in module.params["takers"]]
+    lines = []
+    for copy in module.params["gives"]:
+        taker = module.params["takers"][copy["to"]]
+        address = taker["addresses"][module.params["address"]]
+        lines.append(authorized_line(taker["public_key"], copy["path"], address, end))
     if not module.check_mode:
         # The user who logs in runs it.
         os.makedirs(RUN, mode=0o755, exist_ok=True)
@@ -172,19 +179,18 @@ def main():
             "state": {"type": "str", "choices": ["taking", "giving", "closed"], "required": True},
             "peers": {"type": "list", "elements": "str", "default": []},
             "port": {"type": "int", "default": 22},
-            "takers": {
+            "gives": {
                 "type": "list",
                 "elements": "dict",
                 "default": [],
-                "options": {
-                    "key": {"type": "str", "required": True, "no_log": False},
-                    "address": {"type": "str", "required": True},
-                    "path": {"type": "str", "required": True},
-                },
+                "options": {"path": {"type": "str", "required": True}, "to": {"type": "str", "required": True}},
             },
+            "takers": {"type": "dict", "default": {}},
+            "address": {"type": "str"},
             "user": {"type": "str", "default": "root"},
             "seconds": {"type": "int", "default": 86400},
         },
+        required_if=[("state", "giving", ["address"])],
         supports_check_mode=True,
     )
     try:

@@ -80,7 +80,8 @@ work:
       description: Models that a node fetches from their source, by its name.
       type: dict
     rounds:
-      description: Copies that run at the same time, each with C(path), C(from) and C(to), round by round.
+      description: Copies that run at the same time, each with C(path), C(from), C(to) and C(source) (the
+        directory on the node that gives), round by round.
       type: list
       elements: list
     shared:
@@ -91,9 +92,6 @@ work:
       type: dict
     gives:
       description: Which models a node gives to which others, by its name.
-      type: dict
-    origins:
-      description: A node that has the model before all others, by its path.
       type: dict
     needed:
       description: Nodes that lack a model, by its path.

@@ -82,24 +82,23 @@ def test_one_node_fetches_and_the_others_copy():
     work = plan({"node1": GONE, "node2": GONE, "node3": GONE})
     assert list(work["fetches"]) == ["node1"]
     assert work["rounds"] == [
-        [{"path": PATH, "from": "node1", "to": "node2"}],
-        [{"path": PATH, "from": "node1", "to": "node3"}],
+        [{"path": PATH, "from": "node1", "to": "node2", "source": PATH}],
+        [{"path": PATH, "from": "node1", "to": "node3", "source": PATH}],
     ]
-    assert work["needed"] == {PATH: ["node1", "node2", "node3"]} and work["origins"] == {PATH: "node1"}
-    assert work["takes"]["node3"] == [[], [{"path": PATH, "from": "node1", "to": "node3"}]]
+    assert work["needed"] == {PATH: ["node1", "node2", "node3"]}
+    assert work["takes"]["node3"] == [[], [{"path": PATH, "from": "node1", "to": "node3", "source": PATH}]]
     assert work["gives"] == {"node1": [{"path": PATH, "to": "node2"}, {"path": PATH, "to": "node3"}]}
 
 
 def test_nothing_to_do():
     work = plan({"node1": GOOD, "node2": GOOD})
-    assert work.pop("origins") == {PATH: "node1"}
     assert work == {**dict.fromkeys(("fetches", "shared", "needed", "sources", "takes", "gives"), {}), "rounds": []}
 
 
 def test_who_has_it_sends_it_and_the_hub_is_left_alone():
     work = plan({"node1": GONE, "node2": GOOD, "node3": GONE})
     assert work["fetches"] == {}
-    assert work["rounds"][0] == [{"path": PATH, "from": "node2", "to": "node1"}]
+    assert work["rounds"][0] == [{"path": PATH, "from": "node2", "to": "node1", "source": PATH}]
 
 
 def test_a_revision_that_is_another_is_fetched():
@@ -116,6 +115,21 @@ def test_a_directory_that_has_changed_is_copied_again():
     assert list(work["fetches"]) == ["node1"] and work["sources"][PATH]["fingerprint"] == "f2"
 
 
+def test_a_directory_of_a_node_is_copied_there_first():
+    model = {"path": PATH, "source": "directory", "from": "/srv/tiny", "from_host": "node2"}
+    work = plan({"node1": GONE, "node2": GONE}, model)
+    assert list(work["fetches"]) == ["node2"]
+    assert work["rounds"] == [[{"path": PATH, "from": "node2", "to": "node1", "source": PATH}]]
+
+
+def test_a_directory_of_a_node_that_does_not_serve_the_model():
+    model = {"path": PATH, "source": "directory", "from": "/srv/tiny", "from_host": "node3"}
+    work = plan({"node1": GONE, "node2": GONE}, model)
+    assert work["fetches"] == {}
+    assert work["rounds"][0] == [{"path": PATH, "from": "node3", "to": "node1", "source": "/srv/tiny"}]
+    assert work["gives"]["node3"][0] == {"path": "/srv/tiny", "to": "node1"}
+
+
 def test_a_branch_is_followed_on_request():
     assert list(plan({"node1": GOOD, "node2": GOOD}, refresh=True)["fetches"]) == ["node1"]
 
@@ -128,7 +142,7 @@ def test_nodes_that_share_a_file_system_write_once():
     shared = {**GONE, "storage": "nfs:filer:/export/models/tiny"}
     work = plan({"node1": shared, "node2": shared, "node3": GONE})
     assert list(work["fetches"]) == ["node1"] and work["shared"] == {"node2": {PATH: "node1"}}
-    assert work["rounds"] == [[{"path": PATH, "from": "node1", "to": "node3"}]]
+    assert work["rounds"] == [[{"path": PATH, "from": "node1", "to": "node3", "source": PATH}]]
 
 
 def test_a_model_without_a_source_must_be_there():
