@@ -57,7 +57,7 @@ class Limits(NamedTuple):
     probe_timeout: float = 60
     stall: float = 180
     restarts: int = 3
-    health_interval: float = 20
+    health_interval: float = 30
 
 
 class Engine(NamedTuple):

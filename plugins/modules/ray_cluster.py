@@ -70,9 +70,16 @@ options:
     default: docker
 extends_documentation_fragment:
   - npuops.ascend.attributes
-  - npuops.ascend.attributes.info_module
   - npuops.ascend.attributes.action_group_npu
 attributes:
+  check_mode:
+    support: full
+  diff_mode:
+    support: none
+  idempotent:
+    support: full
+    details:
+      - A node that is drained stops by itself once it has no work, and then counts as drained.
   platform:
     platforms: linux
 author:
