@@ -18,6 +18,7 @@ from collections import namedtuple
 from ._placement_nodes import Node, chips_by_npu, interfaces_of, management_address, memory_total_mb
 from ._placement_ports import RAY_PORT, RAY_PORT_NAMES, RAY_WORKER_PORT, host_views, join_port, ray_ports
 from ._placement_slices import SlicePlanner, earlier_slices
+from ._placement_transfer import pair
 from ._placement_whole import WholePlanner
 from ._services import check_shape
 
@@ -112,6 +113,7 @@ def place_all(
                 planner.claim_port(head, meeting, service["name"], executor)
         if complete:
             placed.append(_placed(planner, service, executor, head, parts, ports, meeting))
+    pair(services, placed, planner)
     for service in placed:
         for host in service["nodes"] if service["ray_ports"] else ():
             planner.keep_off_workers(host, service["name"], service["ray_ports"])
@@ -237,6 +239,9 @@ def _placed(planner, service, executor, head, parts, ports, meeting):
         "nodes": parts,
         "ray_ports": ports,
         "join_port": meeting,
+        # Whose NPUs call each other over the NPU network; one host where nobody does.
+        "network_hosts": [head] if service.get("replicas") or "npus" not in service else service["hosts"],
+        "transfer": None,
     }
 
 

@@ -75,7 +75,24 @@ def host_views(placed):
                 called = _listen(service, peer)
                 if called and peer != host:
                     view["peers"].append({"name": peer, "address": other["address"], "ports": called})
+    _add_transfers(views, placed)
     return views
+
+
+def _add_transfers(views, placed):
+    """Hosts of a producer and of its consumer call each other at their first KV port."""
+    by_name = {service["name"]: service for service in placed}
+    for service in placed:
+        transfer = service["transfer"] or {}
+        both = {transfer.get("producer"), transfer.get("consumer")}
+        for other in [by_name[name] for name in sorted(both & set(by_name)) if name != service["name"]]:
+            for host in service["nodes"]:
+                if transfer["kv_port"] not in views[host]["listen"]:
+                    views[host]["listen"].append(transfer["kv_port"])
+                for peer, part in other["nodes"].items():
+                    if peer != host:
+                        ports = [other["transfer"]["kv_port"]]
+                        views[host]["peers"].append({"name": peer, "address": part["address"], "ports": ports})
 
 
 def _own_ports(service, host):

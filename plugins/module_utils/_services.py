@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import re
 
+from ._services_transfer import check_transfer
+
 ENGINES = ("vllm", "mindie", "tei", "paddleocr")
 EXECUTORS = ("ray", "mp", "dp")
 # What this release can start; the rest of the contract is understood, and refused before anything is changed.
@@ -17,10 +19,19 @@ SERVED_ENGINES = ("vllm",)
 SERVED_EXECUTORS = ("ray", "mp", "dp")
 
 REQUIRED = ("name", "engine", "model", "hosts", "port")
-KEYS = REQUIRED + ("npus", "vnpu", "share", "parallel", "executor", "replicas", "allow", "args", "env")
+KEYS = REQUIRED + ("npus", "vnpu", "share", "parallel", "executor", "replicas", "transfer", "allow", "args", "env")
 PARALLEL_KEYS = ("tensor", "pipeline", "data")
-# What a service may go on with although it is known to fail, see _placement_strategy.
-ALLOW = ("tensor_heads", "ep_without_experts", "mp_over_nodes", "ep_over_nodes", "pp_with_ep", "pp_with_dp")
+# What a service may go on with although it is known to fail, see _placement_strategy and
+# _placement_transfer.
+ALLOW = (
+    "tensor_heads",
+    "ep_without_experts",
+    "mp_over_nodes",
+    "ep_over_nodes",
+    "pp_with_ep",
+    "pp_with_dp",
+    "prefill_tensor",
+)
 
 # These follow from other keys of the service; giving them twice would let the two disagree.
 DERIVED_ARGS = {
@@ -333,6 +344,8 @@ def _shape(service):
         yield f"executor '{executor}' is not known", f"use one of {', '.join(EXECUTORS)}"
     elif isinstance(hosts, list) and "vnpu" not in service:
         yield from _check_spread(service, executor, len(hosts))
+    if "transfer" in service:
+        yield from check_transfer(service)
     yield from _check_allow(service.get("allow", []))
     yield from _check_args(service)
     yield from _check_env(service.get("env", {}))
@@ -390,6 +403,8 @@ def check_served(services):
         spread = len(service["hosts"]) > 1 and not service.get("replicas")
         if service.get("parallel", {}).get("data", 1) > 1 and spread and service.get("executor", "ray") == "ray":
             faults.append(("Ray does not do data parallelism over several hosts", "use executor dp"))
+        if "transfer" in service:
+            faults.append(("prefill and decoding apart are planned, not served, by this release", "leave transfer out"))
         if "share" in service:
             faults.append(("time sharing of an NPU is not served by this release", "give the service NPUs of its own"))
         problems.extend(Problem("inventory", f"service '{service['name']}'", text, remedy) for text, remedy in faults)

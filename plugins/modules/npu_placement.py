@@ -27,17 +27,23 @@ options:
     description:
       - The services, as in C(ascend_services).
       - Known keys are C(name), C(engine), C(model), C(hosts), C(port), C(npus) or C(vnpu), C(share), C(parallel),
-        C(executor), C(replicas), C(allow), C(args), C(env). Any other key is a problem.
+        C(executor), C(replicas), C(transfer), C(allow), C(args), C(env). Any other key is a problem.
       - The C(executor) over several hosts is C(ray) unless it says C(mp) (C(--nnodes), from vLLM 0.13 on) or C(dp)
         (data parallel engines, each whole on its host). With C(replicas) true each host has a whole copy with an
         endpoint of its own. There C(parallel) is that of one host.
       - The product of C(parallel) is the number of devices. Left out, C(tensor) is the devices of one host, and
         C(pipeline) the number of hosts (C(dp), C(data)).
       - What is known to fail is refused, unless its name is in C(allow). The names are C(tensor_heads) (C(tensor) does
-        not divide the attention heads of the model), C(ep_without_experts), C(mp_over_nodes) (before vLLM 0.13), C(pp_with_ep) (pipeline and
+        not divide the attention heads of the model), C(ep_without_experts) (expert parallelism for a model that has
+        none), C(mp_over_nodes) (before vLLM 0.13), C(pp_with_ep) (pipeline and
         expert parallelism on Ray before v0.11.0rc3, vllm-ascend issue 3529), C(ep_over_nodes) (expert parallelism on
         Ray in v0.11.0rc1 and rc2, issue 4123) and C(pp_with_dp) (pipeline and data parallelism over RoCE nodes for a
         model with experts, page pipeline_parallel.md).
+      - With C(transfer) one service makes the prefill and another one the decoding. The producer says
+        C(role) C(producer) and in C(to) the name of the consumer, which says C(role) C(consumer). Both may say a
+        C(kv_port), which must lie behind the ports that the transport takes at random (28000 on a node of 8 devices,
+        36000 on one of 16). The producer may say a C(proxy_port) (8000). A producer with less C(tensor) than its
+        consumer is refused (C(prefill_tensor)).
       - Where C(models) of O(nodes) tells of the model, one that would fit on one host gives a warning.
     type: list
     elements: raw
@@ -221,6 +227,15 @@ services:
       type: dict
     ray_ports:
       description: Fixed ports of the service's Ray cluster, or null without Ray.
+      type: dict
+    network_hosts:
+      description: The hosts whose NPUs call each other for this service, with those of its producer or consumer.
+      type: list
+      elements: str
+    transfer:
+      description:
+        - For a producer or consumer its C(role), C(kv_port), and the names C(producer) and C(consumer), else null.
+        - C(proxy) of a producer has C(host), C(port), C(url) and C(command) of what clients talk to.
       type: dict
     join_port:
       description: The port on the head where hosts of C(mp) and C(dp) meet, or null.

@@ -148,7 +148,8 @@ def test_what_is_near_it_is_let_through(name, wish):
 
 
 def test_every_name_of_an_override_has_its_refusal():
-    assert sorted(row[0] for row in REFUSED) == sorted(ALLOW)
+    # That one is a matter between two services, see test_placement_transfer.py.
+    assert sorted(row[0] for row in REFUSED) == sorted(set(ALLOW) - {"prefill_tensor"})
 
 
 def test_an_image_of_ones_own_is_not_judged_by_its_release():
