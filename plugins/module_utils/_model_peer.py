@@ -37,7 +37,7 @@ case $asked in
   *[!A-Za-z0-9/._+@=,\ -]*) ;;
   "$rest") ;;
   *)
-    words='rsync --server --sender -[A-Za-z.]+( --(files-from=-|from0|(timeout|bwlimit)=[0-9]+))*'
+    words='rsync --server --sender -[A-Za-z.]+( --(files-from=-|from0|inplace|(timeout|bwlimit)=[0-9]+))*'
     if printf '%s\n' "$rest" | grep -Eqx -- "$words"; then
       # Split at blanks, and nothing in it is expanded.
       set -f
