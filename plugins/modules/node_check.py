@@ -72,6 +72,11 @@ options:
     type: list
     elements: path
     default: []
+  awaited:
+    description: Model directories that are brought later on, which are not checked yet. For O(expect=ready).
+    type: list
+    elements: path
+    default: []
   expect:
     description: Which question to answer.
     type: str
@@ -215,7 +220,7 @@ def readiness(module, found, owners):
     for part in parts:
         problems += check_npus(host, part["service"], part["npu_ids"], found, owners, idle, part["template"])
         problems += check_ports(host, part["service"], part["ports"], taken)
-        if part["model"]:
+        if part["model"] and part["model"] not in module.params["awaited"]:
             problems += check_model(host, part["service"], part["model"], look_at_model(part["model"]))
         for adapter in part["adapters"]:
             problems += check_adapter(host, part["service"], adapter, look_at(adapter["path"]))
@@ -248,6 +253,7 @@ def main():
                 },
             },
             "paths": {"type": "list", "elements": "path", "default": []},
+            "awaited": {"type": "list", "elements": "path", "default": []},
             "expect": {"type": "str", "choices": ["ready", "serving"], "default": "ready"},
             "host": {"type": "str", "default": "this node"},
             "idle_hbm_mb": {"type": "int"},

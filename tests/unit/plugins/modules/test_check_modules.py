@@ -141,6 +141,12 @@ def test_weights_that_end_too_early(call, program, model):
     assert f"{model}/model.safetensors has {len(whole) - 1} bytes where its header tells {len(whole)}" in result["msg"]
 
 
+def test_a_model_that_is_brought_later_is_not_checked(call, program, tmp_path):
+    part = {"service": "chat", "npu_ids": [], "model": str(tmp_path / "awaited")}
+    result = call(node_check, npu_smi=eight_910b4(program), parts=[part], awaited=[str(tmp_path / "awaited")])
+    assert not result.get("failed") and result["problems"] == []
+
+
 def test_a_service_that_is_not_on_its_npus(call, program):
     part = {"service": "chat", "npu_ids": [0]}
     result = call(node_check, npu_smi=eight_910b4(program), parts=[part], expect="serving", host="node1")
