@@ -403,8 +403,6 @@ def check_served(services):
         spread = len(service["hosts"]) > 1 and not service.get("replicas")
         if service.get("parallel", {}).get("data", 1) > 1 and spread and service.get("executor", "ray") == "ray":
             faults.append(("Ray does not do data parallelism over several hosts", "use executor dp"))
-        if "transfer" in service:
-            faults.append(("prefill and decoding apart are planned, not served, by this release", "leave transfer out"))
         if "share" in service:
             faults.append(("time sharing of an NPU is not served by this release", "give the service NPUs of its own"))
         problems.extend(Problem("inventory", f"service '{service['name']}'", text, remedy) for text, remedy in faults)

@@ -135,7 +135,6 @@ def test_all_faults_are_told_at_once():
         ({"engine": "tei"}, "engine 'tei'"),
         ({"hosts": ["node1", "node2"], "parallel": {"data": 2, "tensor": 8}}, "Ray does not do data parallelism"),
         ({"share": {"aicore": 5, "memory_gb": 8}}, "time sharing"),
-        ({"transfer": {"role": "consumer"}}, "prefill and decoding apart"),
     ],
 )
 def test_what_this_release_cannot_start(changes, word):

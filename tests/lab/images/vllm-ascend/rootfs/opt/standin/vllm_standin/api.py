@@ -17,6 +17,7 @@ from typing import Any
 
 from .engine import Engine, EngineDead, Job
 from .speech import chat_prompt, content_text, tokens
+from .transfer import FetchFailed, Transfer
 from .web import Request, Response
 
 COMPLETION_TOKENS = 16  # what /v1/completions makes when max_tokens is not given
@@ -51,8 +52,8 @@ class Settings:
 class Api:
     """Routes of one server."""
 
-    def __init__(self, engine: Engine, settings: Settings) -> None:
-        self._engine, self._settings = engine, settings
+    def __init__(self, engine: Engine, settings: Settings, transfer: Transfer | None = None) -> None:
+        self._engine, self._settings, self._transfer = engine, settings, transfer
         self._created = int(time.time())
         self._routes = {
             "/health": ("GET", self._health),
@@ -214,6 +215,8 @@ class Api:
         return text, 400, "BadRequestError", "input_tokens"
 
     async def _answer(self, body: dict[str, Any], jobs: list[Job], form: _Form) -> Response:
+        told = body.get("kv_transfer_params") or {}
+        await self._fetch(told)
         copies = body.get("n") or 1
         jobs = [job for job in jobs for _copy in range(copies)]
         head = form.head(body.get("model") or self._engine.config.names[0])
@@ -228,7 +231,18 @@ class Api:
             pieces = [item async for item in self._engine.generate(job)]
             made += len(pieces)
             choices.append(form.choice(index, job, "".join(text for text, _reason in pieces), pieces[-1][1]))
+        if self._transfer and self._transfer.config.produces and told.get("do_remote_decode"):
+            head["kv_transfer_params"] = self._transfer.keep(sum(len(job.prompt) for job in jobs))
         return Response.of({**head, "choices": choices, "usage": _usage(jobs, copies, made)})
+
+    async def _fetch(self, told: dict[str, Any]) -> None:
+        """A consumer gets the KV cache that a producer made of the prompt."""
+        if not self._transfer or not told.get("do_remote_prefill"):
+            return
+        try:
+            await self._transfer.fetch(told)
+        except FetchFailed as error:
+            raise ApiError(str(error), 500, "InternalServerError") from error
 
     async def _events(self, jobs: list[Job], form: _Form, head: dict[str, Any], usage: bool) -> AsyncIterator[bytes]:
         head = {**head, "object": form.chunk_object}

@@ -14,6 +14,7 @@ from typing import Any
 
 from .device import MIB_PER_GIB, Claim, model_bytes
 from .rendezvous import Meeting
+from .transfer import TransferConfig
 
 BLOCK_SIZE = 128  # tokens in a KV block on Ascend when --block-size is not given
 DEFAULT_CONTEXT = 4096
@@ -51,6 +52,7 @@ class EngineConfig:
     local_engines: int = 1
     first_engine: int = 0
     meeting: Meeting | None = None
+    transfer: TransferConfig | None = None
 
     @property
     def local_ranks(self) -> range:
@@ -163,6 +165,7 @@ def engine_config(args: argparse.Namespace) -> EngineConfig:
         local_engines=local,
         first_engine=first,
         meeting=meeting,
+        transfer=TransferConfig.read(args.kv_transfer_config),
     )
 
 

@@ -10,14 +10,18 @@ of public issue logs of vllm-ascend, and of CANN's error codes.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import time
 from pathlib import Path
 
 from .log import logger
 
-# The collection mounts a service's own directory of the node at /root/.cache, so a cue can be given from outside.
-CUE_FILE = Path(os.environ.get("NPUOPS_STANDIN_CUE_FILE", "/root/.cache/standin-cue"))
+# The collection mounts a service's own directory of the node at /root/.cache, or at the home of another user, so a cue
+# can be given from outside.
+CUE_FILES = tuple(
+    map(Path, os.environ.get("NPUOPS_STANDIN_CUE_FILE", "/root/.cache/standin-cue:/home/npuops/standin-cue").split(":"))
+)
 POLL_SECONDS = 0.5
 HCCL_SECONDS = float(os.environ.get("NPUOPS_STANDIN_HCCL_SECONDS", "2"))
 
@@ -77,10 +81,10 @@ def cue() -> str | None:
 
     :raises ValueError: there is no such cue
     """
-    try:
-        word = CUE_FILE.read_text(encoding="utf-8").strip()
-    except OSError:
-        word = ""
+    word = ""
+    for file in CUE_FILES:
+        with contextlib.suppress(OSError):
+            word = word or file.read_text(encoding="utf-8").strip()
     word = word or os.environ.get("NPUOPS_STANDIN_CUE", "")
     if word and word not in CUES:
         raise ValueError(f"there is no cue '{word}'; there are {', '.join(CUES)}")

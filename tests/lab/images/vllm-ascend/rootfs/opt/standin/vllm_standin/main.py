@@ -28,6 +28,7 @@ from .metrics import Metrics
 from .options import SUBCOMMANDS, build_parser, not_here, parse
 from .release import Release, load_release
 from .speech import Speaker
+from .transfer import Transfer
 from .web import Request, Server, bind
 
 LOAD_SECONDS = float(os.environ.get("NPUOPS_STANDIN_LOAD_SECONDS", "1"))
@@ -166,7 +167,10 @@ async def _run(
         if not quiet:
             web_logger.info('%s - "%s %s HTTP/1.1" %d', request.peer, request.method, request.path, status)
 
-    server = Server(Api(engine, settings), log)
+    transfer = Transfer(config.transfer) if config.transfer else None
+    if transfer:
+        await transfer.listen()
+    server = Server(Api(engine, settings, transfer), log)
     web_logger.info("Started server process [%d]", os.getpid())
     web_logger.info("Waiting for application startup.")
     stopped = asyncio.Event()
@@ -186,6 +190,8 @@ async def _run(
     web_logger.info("Shutting down")
     await server.close(0 if engine.dead else GRACE_SECONDS)
     watch.cancel()
+    if transfer:
+        transfer.close()
     web_logger.info("Application shutdown complete.")
     return 1 if engine.dead else 0
 
