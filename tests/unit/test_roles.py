@@ -32,6 +32,15 @@ def test_the_argument_spec_has_the_defaults(role):
 
 
 @pytest.mark.parametrize("role", ROLES)
+def test_an_empty_mapping_may_be_given_where_it_is_the_default(role):
+    """What a mapping must hold is checked as soon as it is given, and a playbook may give what is the default."""
+    options = load(role, "meta/argument_specs.yml")["argument_specs"]["main"]["options"]
+    for name, option in options.items():
+        if option.get("type") == "dict" and option.get("default") == {}:
+            assert [key for key, value in (option.get("options") or {}).items() if value.get("required")] == [], name
+
+
+@pytest.mark.parametrize("role", ROLES)
 def test_every_entry_point_has_a_spec(role):
     """An entry point is a task file that another role or a playbook includes by name."""
     specs = load(role, "meta/argument_specs.yml")["argument_specs"]
