@@ -55,7 +55,8 @@ def test_the_weights_file_holds_every_tensor_of_a_qwen3_and_nothing_between(make
 
 def test_two_machines_write_the_same_bytes(maker, model, tmp_path):
     maker.write(tmp_path)
-    names = {"config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"}
+    names = {"config.json", "generation_config.json", "model.safetensors", "quant_model_description.json"}
+    names |= {"tokenizer.json", "tokenizer_config.json"}
     assert {path.name for path in tmp_path.iterdir()} == names
     assert all((tmp_path / name).read_bytes() == (model / name).read_bytes() for name in names)
 

@@ -126,8 +126,10 @@ def write(directory: pathlib.Path) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     tokens = {"tokenizer_class": "PreTrainedTokenizerFast", "chat_template": TEMPLATE, "model_max_length": 4096,
               "eos_token": "<|im_end|>", "pad_token": "<|endoftext|>", "unk_token": "<unk>"}  # fmt: skip
+    # As ModelSlim writes it, with nothing quantized: it is what makes the role serve with `--quantization ascend`.
+    description = {"model_quant_type": "FLOAT", **dict.fromkeys(sorted(shapes()), "FLOAT")}
     texts = {"config.json": CONFIG, "generation_config.json": GENERATION, "tokenizer.json": tokenizer(),
-             "tokenizer_config.json": tokens}  # fmt: skip
+             "tokenizer_config.json": tokens, "quant_model_description.json": description}  # fmt: skip
     for name, value in texts.items():
         (directory / name).write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
     # Last, so that a directory with weights is a whole one.

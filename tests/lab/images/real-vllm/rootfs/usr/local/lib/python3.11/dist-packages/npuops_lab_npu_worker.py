@@ -76,7 +76,7 @@ class LabNpuCommunicator(CpuCommunicator):
 
 
 class AscendConfig(QuantizationConfig):
-    """``--quantization ascend``: accepted as vllm-ascend does; weights are taken as they are."""
+    """``--quantization ascend``: read from ModelSlim's description as vllm-ascend does; all layers must be FLOAT."""
 
     def get_name(self) -> str:
         return "ascend"
@@ -92,10 +92,13 @@ class AscendConfig(QuantizationConfig):
 
     @staticmethod
     def get_config_filenames() -> list[str]:
-        return []
+        return ["quant_model_description.json"]
 
     @classmethod
     def from_config(cls, config: dict) -> AscendConfig:
+        kinds = {value for value in config.values() if isinstance(value, str)}
+        if kinds - {"FLOAT"}:
+            raise ValueError(f"the lab's NPU computes FLOAT, not {', '.join(sorted(kinds - {'FLOAT'}))}")
         return cls()
 
     def get_quant_method(self, layer, prefix: str):
