@@ -22,7 +22,7 @@ from ._model_files import ModelError, read_model
 VOCABULARIES = ("tokenizer.json", "tokenizer.model", "spiece.model", "sentencepiece*.model", "vocab.*", "*.tiktoken")
 VOCABULARIES += ("tokenizer.model.v*", "tekken.json", "tokenization_*.py")
 _CHUNK = 4 * 1024 * 1024
-AGAIN = "it is damaged or half copied: get it again"
+AGAIN = "bring it again: playbooks/model.yml does, where ascend_models gives it a source"
 
 
 def listing(path):
