@@ -158,6 +158,7 @@ def test_their_nodes_must_reach_each_other():
         service["image"] = None
     views = placement.host_views(placed)
     assert 28000 in views["node1"]["listen"] and 28000 in views["node2"]["listen"]
+    assert views["node1"]["parts"][0]["ports"] == [8100, 28000]
     assert views["node1"]["peers"] == [{"name": "node2", "address": "192.0.2.12", "ports": [28000]}]
 
 
