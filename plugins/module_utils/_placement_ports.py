@@ -100,6 +100,7 @@ def _own_ports(service, host):
     head, ports = host == service["head"], service["ray_ports"]
     own = [service["port"]] if head or service["replicas"] else []
     own += [ports[name] for name in RAY_PORT_NAMES if head or name not in RAY_HEAD_PORTS] if ports else []
+    own += [service["transfer"]["kv_port"]] if service["transfer"] else []
     return own + ([service["join_port"]] if head and service["join_port"] else [])
 
 
