@@ -386,6 +386,44 @@ def test_a_placement_that_cannot_be(call, changes, words):
     assert [words in problem["sentence"] for problem in told["problems"]] == [True]
 
 
+def over_two_nodes(**changes):
+    arguments = placement_input(hosts=["node1", "node2"], **changes)
+    other = {**arguments["nodes"]["node1"], "address_hints": ["192.0.2.12"]}
+    other["interfaces"] = [{"name": "eth0", "addresses": ["192.0.2.12"]}]
+    arguments["nodes"] = {**arguments["nodes"], "node2": other}
+    return arguments
+
+
+def of_nodes(service, key):
+    return {host: part[key] for host, part in service["nodes"].items()}
+
+
+def test_each_node_has_its_command(call):
+    (chat,) = call(npu_placement, served_only=True, **over_two_nodes(executor="mp"))["services"]
+    assert chat["command"] == chat["nodes"]["node1"]["command"]
+    assert "--headless" in chat["nodes"]["node2"]["command"]
+    assert of_nodes(chat, "head") == {"node1": "node1", "node2": "node1"}
+    assert of_nodes(chat, "url") == {"node1": "http://192.0.2.11:8000", "node2": None}
+    assert chat["urls"] == ["http://192.0.2.11:8000"]
+
+
+def test_each_replica_has_its_endpoint(call):
+    (chat,) = call(npu_placement, served_only=True, **over_two_nodes(replicas=True))["services"]
+    assert chat["urls"] == ["http://192.0.2.11:8000", "http://192.0.2.12:8000"] == list(of_nodes(chat, "url").values())
+    assert of_nodes(chat, "head") == {"node1": "node1", "node2": "node2"}
+    assert chat["network_hosts"] == ["node1"]
+
+
+def test_what_is_known_to_fail_is_a_problem_unless_it_is_allowed(call):
+    arguments = over_two_nodes(executor="mp")
+    arguments["images"] = {"vllm": "quay.io/ascend/vllm-ascend:v0.11.0"}
+    assert "--nnodes" in call(npu_placement, **arguments)["msg"]
+    arguments["services"][0]["allow"] = ["mp_over_nodes"]
+    result = call(npu_placement, **arguments)
+    assert not result.get("failed")
+    assert ["--nnodes" in doubt["sentence"] for doubt in result["doubts"]].count(True) == 1
+
+
 def test_arguments_of_vllm_are_judged_and_completed(call):
     (chat,) = call(npu_placement, **placement_input(args={"max_model_len": 4096}))["services"]
     assert chat["command"][-6:] == [
