@@ -30,20 +30,15 @@ import time
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-# Every one of them grows with a step of the engine, or with a request that ends; the last one moves with each block.
-PROGRESS = (
-    "vllm:generation_tokens_total",
-    "vllm:prompt_tokens_total",
-    "vllm:iteration_tokens_total_count",
-    "vllm:request_success_total",
-    "vllm:kv_cache_usage_perc",
-    "vllm:gpu_cache_usage_perc",
-)
+# What only an engine that works can move: steps, tokens, and requests that it has brought to their end. Not the tokens of
+# prompts and the use of the cache: a request that has just come may move those and then hang.
+PROGRESS = ("vllm:generation_tokens_total", "vllm:iteration_tokens_total_count", "vllm:request_success_total")
 LOAD = ("vllm:num_requests_running", "vllm:num_requests_waiting")
 ERROR, WARNING, INFO = "<3>", "<4>", "<6>"
 HOUR = 3600.0
 
 _SAMPLE = re.compile(r"^([A-Za-z_:][\w:]*)(?:\{(.*)\})?\s+(\S+)")
+_ABORTED = 'finished_reason="abort"'
 _ENGINE = re.compile(r'(?:^|,)\s*engine="([^"]*)"')
 _NPU = re.compile(r"/dev/v?davinci\d+$")
 _HEALTH = re.compile(r"^\s*Health(?: Status)?\s*:\s*(\S+)\s*$", re.MULTILINE)
@@ -83,7 +78,7 @@ def engines(text: str) -> dict:
     progress: dict = {}
     for line in text.splitlines():
         match = None if line.startswith("#") else _SAMPLE.match(line)
-        if not match or match.group(1) not in PROGRESS + LOAD:
+        if not match or match.group(1) not in PROGRESS + LOAD or _ABORTED in (match.group(2) or ""):
             continue
         label = _ENGINE.search(match.group(2) or "")
         engine = label.group(1) if label else ""

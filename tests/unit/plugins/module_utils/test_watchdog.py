@@ -41,6 +41,17 @@ def test_engines_are_told_apart():
     assert found["0"].progress != found["1"].progress
 
 
+def test_a_request_that_comes_and_is_given_up_is_no_progress():
+    """Its client goes away after a while; the prompt was counted, and the cache used."""
+    came = (
+        'vllm:prompt_tokens_total{engine="0"} 90.0\nvllm:kv_cache_usage_perc{engine="0"} 0.5\n'
+        'vllm:request_success_total{engine="0",finished_reason="abort"} 3.0\n'
+    )
+    assert engines(metrics(7) + came)["0"].progress == engines(metrics(7))["0"].progress
+    done = 'vllm:request_success_total{engine="0",finished_reason="stop"} 3.0\n'
+    assert engines(metrics(7) + done)["0"].progress != engines(metrics(7))["0"].progress
+
+
 def test_no_metrics_of_vllm_are_no_engines():
     assert engines("python_gc_objects_collected_total 3\nnonsense") == {}
 
@@ -177,6 +188,24 @@ def test_a_server_that_gives_no_token_is_restarted_and_not_for_ever(tmp_path):
     assert len(world.ran) == LIMITS.restarts
     assert "restarted 3 times within an hour, so it is left as it is" in world.said[-1]
     assert len(world.said) == LIMITS.restarts + 1
+
+
+def test_the_probe_that_hangs_does_not_look_like_work(tmp_path):
+    """The server counts its prompt, and that it was given up."""
+    world = World(tmp_path)
+    world.pass_(30)
+    world.reply = None
+    ask, prompts = world.ask, iter(range(10_000))
+
+    def counting(path, timeout, body=None):
+        n = next(prompts)
+        given_up = f'vllm:request_success_total{{engine="0",finished_reason="abort"}} {n}.0'
+        world.metrics = metrics(1) + f'vllm:prompt_tokens_total{{engine="0"}} {n}.0\n{given_up}\n'
+        return ask(path, timeout, body)
+
+    world.dog.http.ask = counting
+    world.pass_(70)
+    assert world.ran == ["systemctl restart npuops-chat.service"]
 
 
 def test_a_probe_that_only_waits_its_turn_restarts_nothing(tmp_path):
