@@ -30,8 +30,8 @@ import time
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-# What only an engine that works can move: steps, tokens, and requests that it has brought to their end. Not the tokens of
-# prompts and the use of the cache: a request that has just come may move those and then hang.
+# What only an engine that works can move: steps, tokens, and requests that it has brought to their end. Not the tokens
+# of prompts and the use of the cache: a request that has just come may move those and then hang.
 PROGRESS = ("vllm:generation_tokens_total", "vllm:iteration_tokens_total_count", "vllm:request_success_total")
 LOAD = ("vllm:num_requests_running", "vllm:num_requests_waiting")
 ERROR, WARNING, INFO = "<3>", "<4>", "<6>"
