@@ -4,7 +4,8 @@
 """Copies of models between nodes by rsync over SSH: keys that live for one run, and the command that brings files.
 
 A node that takes makes a key of its own in C(/run) (a file system in memory), so no private key is ever sent. The node
-that gives lets that key do one thing, to send one directory, from one address, until a time; then both forget it.
+that gives lets that key do one thing, to send the directories of this run, to one address, until a time; then both
+forget it.
 
 rsync and not BitTorrent (aria2): it is in every distribution and on most nodes, goes on with a half file, asks for no
 port but SSH's, and what it sends nobody else can read. tests/bench/model_fanout.py has the figures.
@@ -30,31 +31,36 @@ HOST_KEYS = "/etc/ssh/ssh_host_*_key.pub"
 _KEY = re.compile(r"^ssh-ed25519 [A-Za-z0-9+/=]+$")
 # What rsync's other end starts here, and nothing else. Names of files come over the line, and rsync keeps them inside.
 SENDER = r"""#!/bin/sh
-# Sends one directory by rsync. Its path is $1.
+# Sends one of the directories that are its arguments, by rsync.
 asked=${SSH_ORIGINAL_COMMAND:-}
-rest=${asked%" . $1/"}
+words='rsync --server --sender -[A-Za-z.]+( --(files-from=-|from0|inplace|(timeout|bwlimit)=[0-9]+))*'
 case $asked in
   *[!A-Za-z0-9/._+@=,\ -]*) ;;
-  "$rest") ;;
   *)
-    words='rsync --server --sender -[A-Za-z.]+( --(files-from=-|from0|inplace|(timeout|bwlimit)=[0-9]+))*'
-    if printf '%s\n' "$rest" | grep -Eqx -- "$words"; then
-      # Split at blanks, and nothing in it is expanded.
-      set -f
-      exec $asked
-    fi
+    for path in "$@"; do
+      rest=${asked%" . $path/"}
+      if [ "$rest" != "$asked" ] && printf '%s\n' "$rest" | grep -Eqx -- "$words"; then
+        # Split at blanks, and nothing in it is expanded.
+        set -f
+        exec $asked
+      fi
+    done
     ;;
 esac
-echo "npuops: this key only lets rsync read $1" >&2
+echo "npuops: this key only lets rsync read $*" >&2
 exit 1
 """
 
 
-def authorized_line(public_key, path, address, until, run=RUN):
-    """A line of C(authorized_keys): one key, one address, one directory, until a time (C(YYYYmmddHHMM))."""
+def authorized_line(public_key, paths, address, until, run=RUN):
+    """A line of C(authorized_keys): one key, one address, some directories, until a time (C(YYYYmmddHHMM)).
+
+    sshd takes the first line of a key, so all that it may read is in one.
+    """
     if not _KEY.match(public_key):
         raise ModelError(f"{public_key[:40]!r} is no ed25519 key", "run the role again")
-    options = f'restrict,from="{address}",expiry-time="{until}",command="{run}/send {path}"'
+    command = " ".join([f"{run}/send", *paths])
+    options = f'restrict,from="{address}",expiry-time="{until}",command="{command}"'
     return f"{options} {public_key} {MARK}"
 
 

@@ -101,6 +101,8 @@ def _faults(model):
         yield f"repo says nothing with source {kind}", f"take it out, or give {', '.join(HUBS)} as source"
     if kind == "directory" and not str(model.get("from", "")).startswith("/"):
         yield f"from is {model.get('from')!r}", "give the absolute directory on the controller, or on from_host"
+    if model.get("from_host") and not _PATH.match(str(model.get("from"))):
+        yield f"from is {model.get('from')!r}", "give a directory without spaces, so that a key can be limited to it"
     if kind == "nfs" and not _EXPORT.match(str(model.get("from", ""))):
         yield f"from is {model.get('from')!r}", "give it as filer:/export/models/NAME"
     permissions = model.get("permissions")

@@ -12,8 +12,8 @@ short_description: Let a node copy models from another for the time of a run
 version_added: 1.0.0
 description:
   - A node that takes makes an SSH key of its own in C(/run), which is in memory. The key never leaves it.
-  - A node that gives lets these keys read one directory each by rsync, from one address, until a time. They can do
-    nothing else there.
+  - A node that gives lets these keys read the directories of this run by rsync, from one address, until a time. They
+    can do nothing else there.
   - Afterwards both forget the keys. Lines that an interrupted run has left in C(authorized_keys) run out by themselves,
     and the next run removes them.
 options:
@@ -152,10 +152,11 @@ def give(module):
     path, owner = keys_file(module.params["user"])
     end = until(module.params["seconds"])
     lines = []
-    for copy in module.params["gives"]:
-        taker = module.params["takers"][copy["to"]]
+    for name in sorted({copy["to"] for copy in module.params["gives"]}):
+        taker = module.params["takers"][name]
+        paths = sorted({copy["path"] for copy in module.params["gives"] if copy["to"] == name})
         address = taker["addresses"][module.params["address"]]
-        lines.append(authorized_line(taker["public_key"], copy["path"], address, end))
+        lines.append(authorized_line(taker["public_key"], paths, address, end))
     if not module.check_mode:
         # The user who logs in runs it.
         os.makedirs(RUN, mode=0o755, exist_ok=True)

@@ -18,10 +18,10 @@ KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ6J"
 OWNER = (os.getuid(), os.getgid())
 
 
-def test_a_key_reads_one_directory_from_one_address_until_a_time():
-    line = peer.authorized_line(KEY, "/data/models/tiny", "10.0.0.2", "202611221500")
+def test_a_key_reads_the_directories_of_a_run_from_one_address_until_a_time():
+    line = peer.authorized_line(KEY, ["/data/models/tiny", "/srv/a"], "10.0.0.2", "202611221500")
     assert line == (
-        'restrict,from="10.0.0.2",expiry-time="202611221500",command="/run/npuops/model/send /data/models/tiny" '
+        'restrict,from="10.0.0.2",expiry-time="202611221500",command="/run/npuops/model/send /data/models/tiny /srv/a" '
         f"{KEY} npuops-model-copy"
     )
 
@@ -29,12 +29,12 @@ def test_a_key_reads_one_directory_from_one_address_until_a_time():
 @pytest.mark.parametrize("key", ["", "ssh-rsa AAAA", KEY + "\nssh-ed25519 AAAA", KEY + ' command="x"'])
 def test_what_is_no_key(key):
     with pytest.raises(ModelError):
-        peer.authorized_line(key, "/data/models/tiny", "10.0.0.2", "202611221500")
+        peer.authorized_line(key, ["/data/models/tiny"], "10.0.0.2", "202611221500")
 
 
 def test_lines_come_and_go_and_the_others_stay(tmp_path):
     path = tmp_path / ".ssh" / "authorized_keys"
-    line = peer.authorized_line(KEY, "/m/tiny", "10.0.0.2", "202611221500")
+    line = peer.authorized_line(KEY, ["/m/tiny"], "10.0.0.2", "202611221500")
     assert not peer.rewrite_keys(str(path), OWNER, []) and not path.parent.exists()
     assert peer.rewrite_keys(str(path), OWNER, [line])
     assert path.read_text() == line + "\n" and path.stat().st_mode & 0o777 == 0o600
@@ -58,7 +58,9 @@ def sent(tmp_path, command, path="/m/tiny"):
     rsync.write_text('#!/bin/sh\nprintf "<%s>" "$@"\n')
     rsync.chmod(0o755)
     env = {"PATH": f"{tmp_path}:/usr/bin:/bin", "SSH_ORIGINAL_COMMAND": command}
-    done = subprocess.run(["sh", str(program), path], env=env, capture_output=True, text=True, check=False, cwd="/")
+    done = subprocess.run(
+        ["sh", str(program), "/m/first", path], env=env, capture_output=True, text=True, check=False, cwd="/"
+    )
     assert (done.returncode == 0) == bool(done.stdout)
     return done.stdout or done.stderr
 
@@ -88,7 +90,7 @@ def test_rsync_as_it_asks(tmp_path):
     ],
 )
 def test_all_else_is_refused(tmp_path, command):
-    assert sent(tmp_path, command) == "npuops: this key only lets rsync read /m/tiny\n"
+    assert sent(tmp_path, command) == "npuops: this key only lets rsync read /m/first /m/tiny\n"
 
 
 @pytest.mark.skipif(not shutil.which("rsync"), reason="no rsync here")
