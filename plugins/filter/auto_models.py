@@ -11,7 +11,8 @@ name: auto_models
 short_description: The models that must be read on a node before its services can be placed
 version_added: 1.0.0
 description:
-  - Takes C(ascend_services) and picks the models of those with V(auto) in C(vnpu.memory_gb) that may run on a host.
+  - Takes C(ascend_services) and picks the models of those with V(auto) in C(vnpu.memory_gb) that may run on a host, and of
+    vLLM services over several devices, for it depends on the model how it can be spread.
   - Services that say otherwise, or nothing that can be understood, are passed over. They are judged by
     M(npuops.ascend.npu_placement).
 positional: host
@@ -35,7 +36,7 @@ author:
 
 EXAMPLES = r"""
 ---
-- name: Read the models that are to be sized
+- name: Read the models that must be known
   npuops.ascend.model_info:
     host: "{{ inventory_hostname }}"
     models: "{{ ascend_services | npuops.ascend.auto_models(inventory_hostname) }}"

@@ -456,3 +456,21 @@ def test_only_the_models_of_services_that_say_auto_on_that_host():
     ]
     assert sizing.models_to_read(services, "node1", {"/m/g": {}}) == ["/m/a", "/m/f"]
     assert sizing.models_to_read("no list", "node1") == []
+
+
+@pytest.mark.parametrize(
+    ("service", "read"),
+    [
+        ({"npus": 2}, True),
+        ({"npus": {"ids": [3, 4]}}, True),
+        ({"npus": 1, "hosts": ["node1", "node2"]}, True),
+        ({"npus": 1}, False),
+        ({"npus": {"ids": [3]}}, False),
+        ({"npus": 2, "engine": "mindie"}, False),
+        ({"npus": 2, "hosts": ["node2"]}, False),
+        ({"vnpu": {"template": "vir05_1c_16g"}, "hosts": ["node1", "node2"]}, False),
+    ],
+)
+def test_models_over_several_devices_are_read(service, read):
+    service = {"engine": "vllm", "model": "/m/a", "hosts": ["node1"], **service}
+    assert sizing.models_to_read([service], "node1") == (["/m/a"] if read else [])
