@@ -58,7 +58,10 @@ else:
     if job["list"]:
         api = OmApi(token=token)
         tree = api.list_repo_tree(job["repo"], recursive=True, revision=job["commit"], token=token)
-        answer["files"] = {entry.path: entry.size for entry in tree if getattr(entry, "size", None) is not None}
+        answer["files"] = {
+            entry.path: {"size": entry.size, "sha256": entry.lfs.sha256 if entry.lfs else None}
+            for entry in tree if hasattr(entry, "size")
+        }
         answer["commit"] = api.get_repo_last_commit(repo_id=job["repo"], revision=job["commit"], token=token).oid
     else:
         snapshot_download(job["repo"], revision=job["commit"], local_dir=job["to"], local_dir_use_symlinks=False,
@@ -133,9 +136,8 @@ def read_listing(hub, text, revision, include=(), exclude=()):
 
 
 def read_client_listing(answer, include=(), exclude=()):
-    """The same of what the client printed (openMind): sizes without checksums."""
-    manifest = {name: {"size": size, "sha256": None} for name, size in answer["files"].items()}
-    return _checked("openmind", chosen(manifest, include, exclude)), answer["commit"]
+    """The same of what the client printed (openMind): sizes, and checksums of files in LFS."""
+    return _checked("openmind", chosen(answer["files"], include, exclude)), answer["commit"]
 
 
 def _checked(hub, manifest):

@@ -9,6 +9,7 @@ small program speaks for them, which asks for the same addresses; all else is th
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import pathlib
@@ -310,6 +311,48 @@ def test_verifying_says_what_is_wrong_and_where(call, tmp_path):
     result = call(model_files, models=[{"path": path}], strict=False)
     assert not result.get("failed") and result["models"][path]["wrong"] == [SHARDS[0]]
     assert f"{SHARDS[0]} is missing" in result["problems"][0]["sentence"]
+
+
+# As openmind_hub 1.3 has it. It speaks only HTTPS and only to its own hosts, so no stand-in can answer it.
+OPENMIND = """
+import os, shutil
+class Thing:
+    def __init__(self, **values): self.__dict__.update(values)
+class OmApi:
+    def __init__(self, endpoint=None, token=None): assert token == "sesame-42"
+    def list_repo_tree(self, repo_id, path_in_repo=None, *, recursive=False, revision=None, token=None):
+        assert recursive and repo_id == "acme/tiny" and revision == "main"
+        yield Thing(path="assets")
+        for name in sorted(os.listdir(os.environ["SOURCE"])):
+            size = os.path.getsize(os.path.join(os.environ["SOURCE"], name))
+            yield Thing(path=name, size=size, lfs=Thing(sha256=os.environ["SUM"]) if "00001" in name else None)
+    def get_repo_last_commit(self, repo_id, path_in_repo=None, *, revision=None, token=None):
+        return Thing(oid="c" * 40)
+def snapshot_download(repo_id, *, revision=None, cache_dir=None, local_dir=None, local_dir_use_symlinks="auto",
+                      token=None, allow_patterns=None, max_workers=8):
+    assert (token, revision, local_dir_use_symlinks) == ("sesame-42", "c" * 40, False)
+    assert cache_dir.startswith(local_dir)
+    for name in allow_patterns:
+        shutil.copy(os.path.join(os.environ["SOURCE"], name), local_dir)
+"""
+
+
+def test_openmind_lists_and_fetches_by_its_client(call, tmp_path, monkeypatch):
+    source = tmp_path / "hub"
+    lay(source)
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "openmind_hub.py").write_text(OPENMIND)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "lib"))
+    monkeypatch.setenv("SOURCE", str(source))
+    monkeypatch.setenv("SUM", hashlib.sha256((source / SHARDS[0]).read_bytes()).hexdigest())
+    told = {"hub": "openmind", "repo": "acme/tiny", "path": str(model(tmp_path)), "python": sys.executable}
+    planned = call(model_fetch, token="sesame-42", **told, _ansible_check_mode=True)
+    assert planned["changed"] and planned["commit"] == "c" * 40 and SHARDS[0] in planned["fetched"]
+    result = call(model_fetch, token="sesame-42", **told)
+    assert result["changed"] and result["fetched"] == planned["fetched"], result
+    monkeypatch.setenv("SUM", "0" * 64)
+    (model(tmp_path) / SHARDS[0]).unlink()
+    assert f"twice, {SHARDS[0]} has sha256" in call(model_fetch, token="sesame-42", attempts=1, **told)["msg"]
 
 
 def test_the_stand_in_shows_its_log(hub):
