@@ -173,6 +173,10 @@ models:
     partial_bytes:
       description: What an unfinished run has left to go on with.
       type: int
+keys_left:
+  description: Whether an interrupted run has left keys here that M(npuops.ascend.model_peer) has made.
+  returned: always
+  type: bool
 removed:
   description: Directories that are gone.
   returned: O(state=absent)
@@ -192,6 +196,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils._model_examine import examine, users
 from ..module_utils._model_files import ModelError
 from ..module_utils._model_options import PERMISSIONS, permissions
+from ..module_utils._model_peer import RUN
 from ..module_utils._model_store import RECORDS, Store
 from ..module_utils._services import Problem
 
@@ -268,6 +273,7 @@ def main():
         "changed": bool(removed) or any(model["changed"] for model in models.values()),
         "models": models,
         "problems": [problem.to_dict() for problem in problems],
+        "keys_left": os.path.isdir(RUN),
     }
     if params["state"] == "absent":
         result["removed"] = removed
