@@ -13,6 +13,7 @@ import hashlib
 import json
 import os
 import pathlib
+import signal
 import stat
 import subprocess
 import sys
@@ -198,6 +199,8 @@ def test_a_download_that_is_killed_goes_on_where_it_was(fetch, call, hub, python
         while half(partial) < SIZE / 6 and time.monotonic() < deadline and process.poll() is None:
             subprocess.run(["sleep", "0.02"], check=True)
         assert half(partial) >= SIZE / 6, process.communicate()
+        # It must not see its client end: it would start another one, which nobody ends.
+        process.send_signal(signal.SIGSTOP)
         for pid in children(process.pid):
             os.kill(pid, 9)
         process.kill()
