@@ -24,14 +24,16 @@ GOOD = {"complete": True, "source": SOURCE, "storage": ""}
 GONE = {"complete": False, "source": None, "storage": "", "problem": f"{PATH} is not there", "remedy": "copy it"}
 
 
-def wanted(model=HUB, services=SERVICES, hosts=HOSTS):
-    found, problems = wishes([model], services, hosts)
+def wanted(model=None, services=None, hosts=None):
+    found, problems = wishes([model or HUB], SERVICES if services is None else services, hosts or HOSTS)
     assert problems == []
     return found
 
 
-def plan(seen, model=HUB, **more):
-    return moves(wanted({**model, "hosts": list(seen)}), {host: {PATH: one} for host, one in seen.items()}, **more)[0]
+def plan(seen, model=None, **more):
+    return moves(
+        wanted({**(model or HUB), "hosts": list(seen)}), {host: {PATH: one} for host, one in seen.items()}, **more
+    )[0]
 
 
 def test_a_model_goes_where_its_services_are():
