@@ -12,7 +12,7 @@ short_description: The models that must be read on a node before its services ca
 version_added: 1.0.0
 description:
   - Takes C(ascend_services) and picks the models of those with V(auto) in C(vnpu.memory_gb) that may run on a host, and
-    vLLM services, for it depends on the model how it can be served.
+    those of vLLM services, for it depends on the model how it can be served.
   - Services that say otherwise, or nothing that can be understood, are passed over. They are judged by
     M(npuops.ascend.npu_placement).
 positional: host
