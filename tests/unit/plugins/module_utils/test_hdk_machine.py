@@ -63,9 +63,17 @@ def test_servers_are_stopped_before_the_ray_nodes_they_run_in(tmp_path):
     units.mkdir()
     for name in ("chat", "batch", "gone"):
         (services / f"{name}.fact").touch()
-    for name in ("npuops-chat-ray", "npuops-chat", "npuops-batch", "npuops-lab-process-3", "npuops-other"):
+    for name in (
+        "npuops-chat-ray",
+        "npuops-chat",
+        "npuops-chat-watchdog",
+        "npuops-batch",
+        "npuops-lab-process-3",
+        "npuops-other",
+    ):
         (units / f"{name}.service").touch()
     assert unit_names(str(services), str(units)) == [
+        "npuops-chat-watchdog.service",
         "npuops-batch.service",
         "npuops-chat.service",
         "npuops-chat-ray.service",
