@@ -200,7 +200,7 @@ def _our_slices(there):
 
 
 def unit_names(services: str = SERVICES, units: str = UNITS) -> list:
-    """Our units on this node in the order in which they are stopped: the watchdog, the server, the Ray node it runs in."""
+    """Our units on this node, as they are stopped: the watchdog, the server, the Ray node it runs in."""
     names = [os.path.splitext(name)[0] for name in os.listdir(services)] if os.path.isdir(services) else []
     wanted = [f"npuops-{name}{suffix}.service" for suffix in ("-watchdog", "", "-ray") for name in sorted(names)]
     return [name for name in wanted if os.path.exists(os.path.join(units, name))]
