@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 name: ascend_bundle
-short_description: Container images and the distribution's packages of a bundle
+short_description: Container images and packages of a bundle
 version_added: 1.0.0
 description:
   - What C(playbooks/bundle.yml) put into a directory of the controller, with the checksums of its C(SHA256SUMS).
@@ -16,12 +16,13 @@ options:
     description:
       - V(images) for the archives of container images.
       - V(system) for the repository of a distribution's packages, named by O(name).
+      - V(requirements) for what the other controller installs with pip to be like this one; O(names) are the packages.
     type: list
     elements: str
-    choices: [images, system]
+    choices: [images, system, requirements]
     required: true
   names:
-    description: Only archives with any of these images. Left out, all.
+    description: Only archives with any of these images (left out, all), or the Python packages to look at.
     type: list
     elements: str
   name:
@@ -52,6 +53,7 @@ _raw:
   description:
     - For V(images) a list of dictionaries with C(path), C(names) and C(sha256).
     - For V(system) a dictionary with C(path), C(sha256), C(names) of the packages asked for, and C(manager).
+    - For V(requirements) the text of a pip requirements file, with exact versions. A package that is not here is left out.
   type: list
   elements: raw
 """
@@ -59,7 +61,7 @@ _raw:
 from ansible.errors import AnsibleError
 from ansible.plugins.lookup import LookupBase
 
-from ..module_utils._bundle import images, system
+from ..module_utils._bundle import images, requirements, system
 from ..module_utils._package_files import PackageError
 
 
@@ -77,6 +79,7 @@ class LookupModule(LookupBase):
         answers = {
             "images": lambda: images(bundle, self.get_option("names")),
             "system": lambda: system(bundle, self.get_option("name")),
+            "requirements": lambda: requirements(self.get_option("names") or []),
         }
         unknown = [term for term in terms if term not in answers]
         if unknown:

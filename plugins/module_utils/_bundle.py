@@ -11,8 +11,11 @@ C(sha256sum --check) reads. Files whose name begins with a dot do not belong to 
 
 from __future__ import annotations
 
+import contextlib
+import importlib.metadata
 import json
 import os
+import platform
 
 from ._package_files import SUMS, PackageError, read_sums
 from ._repository import sha256
@@ -118,6 +121,16 @@ def system(directory, name):
     if checksum is None:
         raise BundleError(f"{directory}/{SUMS} has no checksum of {path}; make the bundle again.")
     return {"path": os.path.join(directory, path), "sha256": checksum, **known[name]}
+
+
+def requirements(names):
+    """A pip requirements file with the versions that this Python has of some packages; those it has not are left out."""
+    lines = []
+    for name in names:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            lines.append(f"{name}=={importlib.metadata.version(name)}")
+    release = ".".join(platform.python_version_tuple()[:2])
+    return "\n".join([*lines, f"# for Python {release} on {platform.machine()}", ""])
 
 
 def _text(path):

@@ -38,10 +38,10 @@ def sha256(path):
     return digest.hexdigest()
 
 
-def must(argv, remedy):
-    """Standard output of a command that succeeds."""
+def must(argv, remedy, declined=None):
+    """Standard output of a command that succeeds, or that fails only because it was not to go on and says C(declined)."""
     done = run(argv, TIMEOUT, missing=remedy)
-    if done.rc != 0:
+    if done.rc != 0 and not (declined and declined in done.stdout + done.stderr):
         said = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
         raise RepositoryError("; ".join(said[-3:]) or f"it ended with {done.rc}", remedy, done)
     return done.stdout
@@ -60,12 +60,16 @@ class Apt:
     def update(self):
         self.command(["apt-get", "-qq", "update"], self.remedy)
 
+    def wanted(self):
+        """Files that the repository would have by what apt knows now, without a download; sorted."""
+        return sorted(self._wanted())
+
     def collect(self):
         """Bring the directory to what apt answers now; whether that changed it."""
         wanted = self._wanted()
         packages = stanzas(self._show(wanted), wanted)
         sums = checksums(packages)
-        before = {name for name in os.listdir(self.directory) if name.endswith(".deb")}
+        before = set(contents(self.directory))
         sound = {name for name in before & set(wanted) if sha256(os.path.join(self.directory, name)) == sums[name]}
         for name in before - sound:
             os.unlink(os.path.join(self.directory, name))
@@ -166,27 +170,24 @@ class Dnf:
     def update(self):
         """Nothing to do: an empty root has no metadata yet."""
 
+    def wanted(self):
+        """Files that the repository would have by what dnf's repositories offer now, without a download; sorted."""
+        with tempfile.TemporaryDirectory(prefix="npuops-") as root:
+            return transaction(self._dnf(root, "--assumeno", "install", declined="Operation aborted"))
+
     def collect(self):
         """Bring the directory to what dnf answers now; whether that changed it. All is downloaded again."""
-        release_words = dict(re.findall(r'^(\w+)="?([^"\n]*)"?$', _read("/etc/os-release"), re.MULTILINE))
         with tempfile.TemporaryDirectory(dir=self.directory, prefix=".root-") as root:
             fetched = os.path.join(root, "fetched")
             os.mkdir(fetched)
-            self.command(
-                [
-                    "dnf", "-y", "-q", f"--installroot={root}", f"--releasever={release_words.get('VERSION_ID', '')}",
-                    "--setopt=reposdir=/etc/yum.repos.d", "--setopt=install_weak_deps=False",
-                    "install", "--downloadonly", f"--downloaddir={fetched}", *self.names,
-                ],
-                self.remedy,
-            )  # fmt: skip
-            if contents(fetched, ".rpm") == contents(self.directory, ".rpm") and os.path.isdir(
+            self._dnf(root, "-y", "-q", "install", "--downloadonly", f"--downloaddir={fetched}")
+            if checksums_of(fetched) == checksums_of(self.directory) and os.path.isdir(
                 os.path.join(self.directory, "repodata")
             ):
                 return False
-            for name in contents(self.directory, ".rpm"):
+            for name in contents(self.directory):
                 os.unlink(os.path.join(self.directory, name))
-            for name in contents(fetched, ".rpm"):
+            for name in contents(fetched):
                 os.replace(os.path.join(fetched, name), os.path.join(self.directory, name))
         self.command(
             ["createrepo_c", "--quiet", "--no-database", "--excludes=.root-*", self.directory],
@@ -194,11 +195,40 @@ class Dnf:
         )
         return True
 
+    def _dnf(self, root, *words, declined=None):
+        release_words = dict(re.findall(r'^(\w+)="?([^"\n]*)"?$', _read("/etc/os-release"), re.MULTILINE))
+        options = [
+            f"--installroot={root}", f"--releasever={release_words.get('VERSION_ID', '')}",
+            "--setopt=reposdir=/etc/yum.repos.d", "--setopt=install_weak_deps=False",
+        ]  # fmt: skip
+        return self.command(["dnf", *options, *words, *self.names], self.remedy, declined)
 
-def contents(directory, ending):
-    """``{file: sha256}`` of a directory."""
-    names = [name for name in os.listdir(directory) if name.endswith(ending)]
-    return {name: sha256(os.path.join(directory, name)) for name in names}
+
+def transaction(text):
+    """Files of the packages in the table that dnf shows before it asks. It breaks rows that are longer than 80 columns.
+
+    A row is name, architecture, version, repository, size and its unit; headings end with a colon.
+    """
+    table = re.search(r"^=+\n[^=]+\n=+\n(.*?)^Transaction Summary", text, re.DOTALL | re.MULTILINE)
+    rows = [line for line in (table.group(1) if table else "").splitlines() if line.startswith(" ")]
+    cells = " ".join(rows).split()
+    if not cells or len(cells) % 6:
+        raise RepositoryError(f"dnf's table of packages cannot be read: {text[-300:]!r}", "Report this with the text.")
+    packages = (cells[at : at + 3] for at in range(0, len(cells), 6))
+    return sorted(f"{name}-{version.rsplit(':', 1)[-1]}.{arch}.rpm" for name, arch, version in packages)
+
+
+def contents(directory):
+    """The packages in a directory, sorted; none where there is no such directory."""
+    try:
+        return sorted(name for name in os.listdir(directory) if name.endswith((".deb", ".rpm")))
+    except FileNotFoundError:
+        return []
+
+
+def checksums_of(directory):
+    """``{file: sha256}`` of the packages in a directory."""
+    return {name: sha256(os.path.join(directory, name)) for name in contents(directory)}
 
 
 def pack(directory, path):

@@ -46,9 +46,10 @@ extends_documentation_fragment:
   - npuops.ascend.attributes.action_group_npu
 attributes:
   check_mode:
-    support: none
+    support: full
+    details: What would be in the repository is chosen by what is known of the sources now; they are not refreshed.
   diff_mode:
-    support: none
+    support: full
   idempotent:
     support: full
   platform:
@@ -75,7 +76,7 @@ files:
   elements: str
 size_mb:
   description: Size of O(archive) in MiB.
-  returned: success
+  returned: success, not in check mode
   type: int
 """
 
@@ -83,7 +84,7 @@ import os
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils._repository import Apt, Dnf, pack
+from ..module_utils._repository import Apt, Dnf, contents, pack
 from ..module_utils._run import VendorError
 
 
@@ -96,27 +97,34 @@ def main():
             "manager": {"type": "str", "choices": ["apt", "dnf"], "required": True},
             "update": {"type": "bool", "default": True},
         },
+        supports_check_mode=True,
     )
     given = module.params
     if os.path.dirname(os.path.abspath(given["archive"])) == os.path.abspath(given["path"]):
         module.fail_json(msg=f"{given['archive']}: the tar cannot be in the repository; name another directory.")
     manager = {"apt": Apt, "dnf": Dnf}[given["manager"]](given["path"], sorted(set(given["names"])))
+    before = contents(given["path"])
     try:
-        for directory in (given["path"], os.path.dirname(given["archive"])):
-            os.makedirs(directory, exist_ok=True)
-        if given["update"]:
-            manager.update()
-        changed = manager.collect()
-        changed = pack(given["path"], given["archive"]) or changed
-        files = sorted(name for name in os.listdir(given["path"]) if name.endswith((".deb", ".rpm")))
-        size = os.path.getsize(given["archive"])
+        if module.check_mode:
+            files = manager.wanted()
+            found = {"changed": files != before or not os.path.exists(given["archive"])}
+        else:
+            for directory in (given["path"], os.path.dirname(given["archive"])):
+                os.makedirs(directory, exist_ok=True)
+            if given["update"]:
+                manager.update()
+            changed = manager.collect()
+            changed = pack(given["path"], given["archive"]) or changed
+            files = contents(given["path"])
+            found = {"changed": changed, "size_mb": -(-os.path.getsize(given["archive"]) // 1048576)}
     except VendorError as error:
         module.fail_json(**error.to_fail())
     except OSError as error:
         module.fail_json(
             msg=f"{error.filename or given['path']}: {error.strerror}; make room or name another directory."
         )
-    module.exit_json(changed=changed, files=files, size_mb=-(-size // 1048576))
+    diff = {"before": "\n".join(before) + "\n", "after": "\n".join(files) + "\n"}
+    module.exit_json(files=files, diff=diff, **found)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sys
 
 import pytest
 
@@ -100,3 +101,9 @@ def test_no_bundle(tmp_path, text, sentence):
         (tmp_path / "bundle.json").write_text(text)
     with pytest.raises(bundle.BundleError, match=sentence):
         bundle.read(str(tmp_path))
+
+
+def test_the_versions_that_this_controller_has():
+    first, last, end = bundle.requirements(["pytest", "not-there-at-all"]).split("\n")
+    assert first == f"pytest=={pytest.__version__}"
+    assert last.startswith(f"# for Python {sys.version_info[0]}.{sys.version_info[1]} on ") and end == ""

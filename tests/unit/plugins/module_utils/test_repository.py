@@ -24,7 +24,7 @@ class FakeApt:
         self.fetched = []
         self.shown = []
 
-    def __call__(self, argv, remedy):
+    def __call__(self, argv, remedy, declined=None):
         if argv[:2] == ["apt-cache", "show"]:
             self.shown = argv[2:]
             return "".join(self.stanza(name) for name in self.pool)
@@ -96,6 +96,68 @@ def test_what_a_mirror_sends_wrong_is_refused(apt, monkeypatch):
     monkeypatch.setattr(repository, "checksums", lambda packages: dict.fromkeys(map(repository.plain_name, POOL), "0"))
     with pytest.raises(repository.RepositoryError, match="is not what the index of its source says"):
         apt.collect()
+
+
+def test_what_would_be_there_is_told_without_a_download(apt, tmp_path):
+    files = ["adduser_3.134_all.deb", "git_2.39-1_amd64.deb", "runc_1.1.5_amd64.deb"]
+    assert apt.wanted() == files
+    assert list(tmp_path.iterdir()) == [] and apt.command.fetched == []
+    apt.collect()
+    assert repository.contents(str(tmp_path)) == files == apt.wanted()
+
+
+# What dnf 4.14 of openEuler 22.03 printed; the second package has an epoch, and a name too long for its column.
+DNF = """\
+Last metadata expiration check: 0:00:01 ago on Sun Nov 22 16:00:00 2026.
+Dependencies resolved.
+================================================================================
+ Package                 Architecture   Version                Repository  Size
+================================================================================
+Installing:
+ npuops-lab-base         noarch         1-1.oe2203sp4          OS         6.0 k
+Installing dependencies:
+ python3-a-name-that-does-not-fit-at-all
+                         x86_64         2:1.19.1-7.oe2203sp4   update     1.2 M
+
+Transaction Summary
+================================================================================
+Install  2 Packages
+
+Operation aborted.
+"""
+
+
+def test_the_table_of_dnf():
+    assert repository.transaction(DNF) == [
+        "npuops-lab-base-1-1.oe2203sp4.noarch.rpm",
+        "python3-a-name-that-does-not-fit-at-all-1.19.1-7.oe2203sp4.x86_64.rpm",
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "Nothing to do.\n", DNF.replace("6.0 k", "6.0")])
+def test_a_table_that_cannot_be_read_is_an_error(text):
+    with pytest.raises(repository.RepositoryError, match="cannot be read"):
+        repository.transaction(text)
+
+
+def test_dnf_is_told_no_and_that_is_no_failure():
+    asked = []
+
+    def command(argv, remedy, declined=None):
+        asked.append((argv, declined))
+        return DNF
+
+    files = repository.Dnf("/nowhere", ["which"], command).wanted()
+    assert len(files) == 2
+    [(argv, declined)] = asked
+    assert "--assumeno" in argv and "-y" not in argv and declined == "Operation aborted"
+
+
+def test_a_command_that_was_not_to_go_on():
+    script = ["sh", "-c", "echo table; echo Operation aborted. >&2; exit 1"]
+    assert repository.must(script, "Mend.", declined="Operation aborted") == "table\n"
+    with pytest.raises(repository.RepositoryError, match="No match"):
+        repository.must(["sh", "-c", "echo No match >&2; exit 1"], "Mend.", declined="Operation aborted")
 
 
 def test_a_package_that_apt_does_not_show(apt):
