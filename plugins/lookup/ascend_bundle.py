@@ -53,7 +53,7 @@ _raw:
   description:
     - For V(images) a list of dictionaries with C(path), C(names) and C(sha256).
     - For V(system) a dictionary with C(path), C(sha256), C(names) of the packages asked for, and C(manager).
-    - For V(requirements) the text of a pip requirements file, with exact versions. A package that is not here is left out.
+    - For V(requirements) the text of a pip requirements file with exact versions, without what is not here.
   type: list
   elements: raw
 """

@@ -124,7 +124,7 @@ def system(directory, name):
 
 
 def requirements(names):
-    """A pip requirements file with the versions that this Python has of some packages; those it has not are left out."""
+    """A pip requirements file with the versions that this Python has of some packages, without those it has not."""
     lines = []
     for name in names:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):

@@ -9,12 +9,23 @@ It can have breaking changes at any time.
 from __future__ import annotations
 
 from ._model_files import ModelError
+from ._model_store import RECORDS
 
 PERMISSIONS = {
     "owner": {"type": "str"},
     "group": {"type": "str"},
     "directory_mode": {"type": "str"},
     "file_mode": {"type": "str"},
+}
+# Of the modules that bring a model to a node: the fragment `model` of the documentation says what they mean.
+BRINGING = {
+    "path": {"type": "str", "required": True},
+    "tokenizer": {"type": "bool", "default": True},
+    **PERMISSIONS,
+    "directory_mode": {"type": "str", "default": "0755"},
+    "file_mode": {"type": "str", "default": "0644"},
+    "host": {"type": "str", "default": "this node"},
+    "records": {"type": "path", "default": RECORDS},
 }
 
 
@@ -31,4 +42,4 @@ def permissions(options):
     return found
 
 
-__all__ = ["PERMISSIONS", "permissions"]
+__all__ = ["BRINGING", "PERMISSIONS", "permissions"]

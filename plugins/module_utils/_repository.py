@@ -39,7 +39,7 @@ def sha256(path):
 
 
 def must(argv, remedy, declined=None):
-    """Standard output of a command that succeeds, or that fails only because it was not to go on and says C(declined)."""
+    """Standard output of a command that succeeds, or that was told not to go on and says so: C(declined)."""
     done = run(argv, TIMEOUT, missing=remedy)
     if done.rc != 0 and not (declined and declined in done.stdout + done.stderr):
         said = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]

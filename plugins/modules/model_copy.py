@@ -16,10 +16,6 @@ description:
   - Runs on the node where the model is to be. From another node it copies by SSH with the key that
     M(npuops.ascend.model_peer) has made, and checks its host key.
 options:
-  path:
-    description: The model's directory, absolute.
-    type: str
-    required: true
   source_path:
     description: The directory to copy from, absolute. By default O(path).
     type: str
@@ -65,33 +61,8 @@ options:
     description: Seconds for one copy.
     type: int
     default: 86400
-  tokenizer:
-    description: Whether a tokenizer must be there.
-    type: bool
-    default: true
-  owner:
-    description: Owner of its files, by name or number.
-    type: str
-  group:
-    description: Group of its files, by name or number.
-    type: str
-  directory_mode:
-    description: Mode of its directories, in octal.
-    type: str
-    default: "0755"
-  file_mode:
-    description: Mode of its files, in octal.
-    type: str
-    default: "0644"
-  host:
-    description: Name of the node for the sentences.
-    type: str
-    default: this node
-  records:
-    description: Directory of the records.
-    type: path
-    default: /var/lib/npuops/models
 extends_documentation_fragment:
+  - npuops.ascend.model
   - npuops.ascend.attributes
   - npuops.ascend.attributes.action_group_npu
 attributes:
@@ -146,9 +117,9 @@ from ansible.module_utils.basic import AnsibleModule
 from ..module_utils._model_examine import bring
 from ..module_utils._model_files import ModelError
 from ..module_utils._model_manifest import total, wrong_sizes
-from ..module_utils._model_options import PERMISSIONS, permissions
+from ..module_utils._model_options import BRINGING, permissions
 from ..module_utils._model_peer import RUN, known_hosts_text, rsync_argv
-from ..module_utils._model_store import RECORDS, Store
+from ..module_utils._model_store import Store
 from ..module_utils._run import CommandError, run
 from ..module_utils._services import Problem
 
@@ -193,7 +164,6 @@ def by_rsync(params, target):
 def main():
     module = AnsibleModule(
         argument_spec={
-            "path": {"type": "str", "required": True},
             "source_path": {"type": "str"},
             "files": {"type": "dict", "required": True},
             "source": {"type": "dict"},
@@ -206,12 +176,7 @@ def main():
             "limit_mb": {"type": "int", "default": 0},
             "attempts": {"type": "int", "default": 3},
             "timeout": {"type": "int", "default": 86400},
-            "tokenizer": {"type": "bool", "default": True},
-            **PERMISSIONS,
-            "directory_mode": {"type": "str", "default": "0755"},
-            "file_mode": {"type": "str", "default": "0644"},
-            "host": {"type": "str", "default": "this node"},
-            "records": {"type": "path", "default": RECORDS},
+            **BRINGING,
         },
         supports_check_mode=True,
     )

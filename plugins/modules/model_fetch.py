@@ -20,10 +20,6 @@ description:
     fetched, until O(refresh).
   - Only one run writes a model at a time. Runs on the node where the model is to be.
 options:
-  path:
-    description: The model's directory, absolute.
-    type: str
-    required: true
   hub:
     description: Where it comes from.
     type: str
@@ -75,33 +71,8 @@ options:
     description: Ask the hub whether the revision has other files now.
     type: bool
     default: false
-  tokenizer:
-    description: Whether a tokenizer must be there.
-    type: bool
-    default: true
-  owner:
-    description: Owner of its files, by name or number.
-    type: str
-  group:
-    description: Group of its files, by name or number.
-    type: str
-  directory_mode:
-    description: Mode of its directories, in octal.
-    type: str
-    default: "0755"
-  file_mode:
-    description: Mode of its files, in octal.
-    type: str
-    default: "0644"
-  host:
-    description: Name of the node for the sentences.
-    type: str
-    default: this node
-  records:
-    description: Directory of the records.
-    type: path
-    default: /var/lib/npuops/models
 extends_documentation_fragment:
+  - npuops.ascend.model
   - npuops.ascend.attributes
   - npuops.ascend.attributes.action_group_npu
 attributes:
@@ -192,8 +163,8 @@ from ..module_utils._model_hub import (
     refusal,
 )
 from ..module_utils._model_manifest import total, wrong_sizes
-from ..module_utils._model_options import PERMISSIONS, permissions
-from ..module_utils._model_store import RECORDS, Store
+from ..module_utils._model_options import BRINGING, permissions
+from ..module_utils._model_store import Store
 from ..module_utils._run import CommandError, run
 from ..module_utils._services import Problem
 
@@ -270,7 +241,6 @@ def fetch(module):
 def main():
     module = AnsibleModule(
         argument_spec={
-            "path": {"type": "str", "required": True},
             "hub": {"type": "str", "choices": list(HUBS), "required": True},
             "repo": {"type": "str", "required": True},
             "revision": {"type": "str"},
@@ -283,12 +253,7 @@ def main():
             "attempts": {"type": "int", "default": 3},
             "timeout": {"type": "int", "default": 86400},
             "refresh": {"type": "bool", "default": False},
-            "tokenizer": {"type": "bool", "default": True},
-            **PERMISSIONS,
-            "directory_mode": {"type": "str", "default": "0755"},
-            "file_mode": {"type": "str", "default": "0644"},
-            "host": {"type": "str", "default": "this node"},
-            "records": {"type": "path", "default": RECORDS},
+            **BRINGING,
         },
         supports_check_mode=True,
     )

@@ -4,9 +4,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from ansible.module_utils import _internal
 from ansible.module_utils.common import warnings
+from ansible.module_utils.testing import patch_module_args
 
 
 @pytest.fixture(autouse=True)
@@ -17,3 +20,15 @@ def no_warnings_of_other_tests(monkeypatch):
     """
     monkeypatch.setattr(_internal, "is_controller", False)
     warnings._global_warnings.clear()
+
+
+@pytest.fixture
+def call_module(capsys):
+    """Run a module with arguments; what it returned, with ``failed`` as Ansible would see it."""
+
+    def run(module, **arguments):
+        with patch_module_args(arguments), pytest.raises(SystemExit):
+            module.main()
+        return json.loads(capsys.readouterr().out)
+
+    return run

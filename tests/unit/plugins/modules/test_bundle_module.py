@@ -6,21 +6,17 @@
 from __future__ import annotations
 
 import hashlib
-import json
 
 import pytest
-from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.npuops.ascend.plugins.modules import bundle
 
 
 @pytest.fixture
-def call(capsys, tmp_path):
+def call(call_module, tmp_path):
     def run(**arguments):
         given = {"path": str(tmp_path / "bundle"), "_ansible_remote_tmp": str(tmp_path), **arguments}
-        with patch_module_args(given), pytest.raises(SystemExit):
-            bundle.main()
-        return json.loads(capsys.readouterr().out)
+        return call_module(bundle, **given)
 
     return run
 

@@ -10,7 +10,6 @@ import time
 
 import pytest
 from ansible.errors import AnsibleFilterError
-from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.npuops.ascend.plugins.filter.compatibility_nodes import compatibility_nodes
 from ansible_collections.npuops.ascend.plugins.filter.stack_versions import stack_versions_of
@@ -21,12 +20,10 @@ IMAGES = {"vllm": "quay.io/ascend/vllm-ascend:v0.23.0"}
 
 
 @pytest.fixture
-def call(capsys, tmp_path):
+def call(call_module, tmp_path):
     def run(module, **arguments):
         given = {"_ansible_remote_tmp": str(tmp_path), **arguments}
-        with patch_module_args(given), pytest.raises(SystemExit):
-            module.main()
-        return json.loads(capsys.readouterr().out)
+        return call_module(module, **given)
 
     return run
 

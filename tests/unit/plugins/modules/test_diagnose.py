@@ -14,7 +14,6 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.npuops.ascend.plugins.module_utils import _diagnose_collect as collect
 from ansible_collections.npuops.ascend.plugins.modules import diagnose
@@ -80,11 +79,9 @@ def node(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def call(capsys):
+def call(call_module):
     def run(**arguments):
-        with patch_module_args({"hccn_tool": "hccn_tool", **arguments}), pytest.raises(SystemExit):
-            diagnose.main()
-        return json.loads(capsys.readouterr().out)
+        return call_module(diagnose, hccn_tool="hccn_tool", **arguments)
 
     return run
 

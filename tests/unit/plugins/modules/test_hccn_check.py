@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -13,7 +12,6 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.npuops.ascend.plugins.module_utils._roce_check_types import CHECKS
 from ansible_collections.npuops.ascend.plugins.modules import hccn_check
@@ -47,7 +45,7 @@ def npusim(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def check(tmp_path, capsys):
+def check(tmp_path, call_module):
     """Run the module on that machine; answers its result."""
 
     def run(**arguments) -> dict:
@@ -59,9 +57,7 @@ def check(tmp_path, capsys):
             "host": "node1",
             **arguments,
         }
-        with patch_module_args(given), pytest.raises(SystemExit):
-            hccn_check.main()
-        return json.loads(capsys.readouterr().out)
+        return call_module(hccn_check, **given)
 
     return run
 

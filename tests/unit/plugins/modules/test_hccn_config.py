@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import os
 import stat
 import subprocess
@@ -15,7 +14,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.npuops.ascend.plugins.module_utils import _hccn_tool, _npu_smi
 from ansible_collections.npuops.ascend.plugins.module_utils._run import Completed
@@ -31,8 +29,8 @@ FAILS = (1, "", "Command execute failed!\n")
 class Machine:
     """A standalone machine whose NPUs have 10.77.2.10 and following, and the module on it."""
 
-    def __init__(self, root: Path, capsys) -> None:
-        self.root, self.capsys = root, capsys
+    def __init__(self, root: Path, call_module) -> None:
+        self.root, self.call_module = root, call_module
         self.conf = root / "hccn.conf"
         self.log: list = []
         self.answers: dict = {}
@@ -50,9 +48,7 @@ class Machine:
             "_ansible_diff": True,
             **arguments,
         }
-        with patch_module_args(given), pytest.raises(SystemExit):
-            hccn_config.main()
-        return json.loads(self.capsys.readouterr().out)
+        return self.call_module(hccn_config, **given)
 
     def instead(self, words: str, answer) -> None:
         """Let the tool answer so (exit status, stdout, stderr) to a call, or run a function that says it."""
@@ -108,7 +104,7 @@ def npu_smi(*arguments: str) -> str:
 
 
 @pytest.fixture
-def real(tmp_path, monkeypatch, capsys):
+def real(tmp_path, monkeypatch, call_module):
     """A machine whose tools are processes."""
     monkeypatch.setenv("NPUSIM_STATE", str(tmp_path))
     monkeypatch.setenv("NPUSIM_DEV", str(tmp_path))
@@ -125,7 +121,7 @@ def real(tmp_path, monkeypatch, capsys):
             f'exec "{sys.executable}" -S -m npusim {name} "$@"\n'
         )
         tool.chmod(0o755)
-    return Machine(tmp_path, capsys)
+    return Machine(tmp_path, call_module)
 
 
 @pytest.fixture

@@ -5,29 +5,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import stat
 
 import pytest
-from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.npuops.ascend.plugins.module_utils._model_manifest import digests, sizes
 from ansible_collections.npuops.ascend.plugins.modules import model_copy, model_files, model_peer, model_plan
 from hub.make import write_model
 
 SHARD = "model-00002-of-00002.safetensors"
-
-
-@pytest.fixture
-def call(capsys):
-    def run(module, **arguments):
-        with patch_module_args(arguments), pytest.raises(SystemExit):
-            module.main()
-        return json.loads(capsys.readouterr().out)
-
-    return run
 
 
 @pytest.fixture
@@ -38,7 +26,7 @@ def source(tmp_path):
 
 
 @pytest.fixture
-def copy(call, source, tmp_path):
+def copy(call_module, source, tmp_path):
     if not shutil.which("rsync"):
         pytest.skip("no rsync here")
     found = sizes(str(source))
@@ -48,12 +36,12 @@ def copy(call, source, tmp_path):
     def run(**arguments):
         told = {"path": str(tmp_path / "models" / "tiny"), "source_path": str(source), "files": files, "attempts": 1}
         told.update(records=str(tmp_path / "records"), source={"kind": "directory"}, host="node2")
-        return call(model_copy, **{**told, **arguments})
+        return call_module(model_copy, **{**told, **arguments})
 
     return run
 
 
-def test_a_copy_and_nothing_the_second_time(copy, call, tmp_path):
+def test_a_copy_and_nothing_the_second_time(copy, call_module, tmp_path):
     told = copy(_ansible_check_mode=True)
     assert told["changed"] and len(told["fetched"]) == 6 and not (tmp_path / "models").exists()
     result = copy(file_mode="0640", directory_mode="0750")
@@ -61,7 +49,7 @@ def test_a_copy_and_nothing_the_second_time(copy, call, tmp_path):
     model = tmp_path / "models" / "tiny"
     assert stat.S_IMODE(os.stat(model).st_mode) == 0o750 and stat.S_IMODE(os.stat(model / SHARD).st_mode) == 0o640
     assert not copy(file_mode="0640", directory_mode="0750")["changed"]
-    found = call(model_files, models=[{"path": str(model)}], records=str(tmp_path / "records"), full=True)
+    found = call_module(model_files, models=[{"path": str(model)}], records=str(tmp_path / "records"), full=True)
     assert found["models"][str(model)]["complete"] and found["models"][str(model)]["source"] == {"kind": "directory"}
 
 
@@ -102,31 +90,33 @@ def test_what_was_sent_is_verified_only(copy, source, tmp_path):
     assert copy(arrived=True)["changed"]
 
 
-def test_the_plan_fails_with_all_that_is_wrong(call):
+def test_the_plan_fails_with_all_that_is_wrong(call_module):
     models = [{"path": "/data/models/a", "source": "github"}, {"path": "b"}]
-    result = call(model_plan, models=models, hosts=["node1"])
+    result = call_module(model_plan, models=models, hosts=["node1"])
     assert result["failed"] and len(result["problems"]) == 2 and result["msg"].count("inventory: ") == 2
 
 
-def test_the_plan_with_what_was_found(call):
+def test_the_plan_with_what_was_found(call_module):
     models = [{"path": "/data/models/a", "source": "huggingface", "repo": "x/y", "hosts": ["node1", "node2"]}]
-    result = call(model_plan, models=models, hosts=["node1", "node2"], found={"node1": {}, "node2": {}})
+    result = call_module(model_plan, models=models, hosts=["node1", "node2"], found={"node1": {}, "node2": {}})
     assert list(result["work"]["fetches"]) == ["node1"] and result["work"]["gives"]["node1"][0]["to"] == "node2"
 
 
 @pytest.mark.skipif(not shutil.which("ssh-keygen"), reason="no ssh-keygen here")
-def test_keys_are_made_let_in_and_forgotten(call, monkeypatch, tmp_path):
+def test_keys_are_made_let_in_and_forgotten(call_module, monkeypatch, tmp_path):
     monkeypatch.setattr(model_peer, "RUN", str(tmp_path / "run"))
     monkeypatch.setattr(model_peer, "forget", lambda: shutil.rmtree(tmp_path / "run"))
     keys = tmp_path / ".ssh" / "authorized_keys"
     monkeypatch.setattr(model_peer, "keys_file", lambda user: (str(keys), (os.getuid(), os.getgid())))
-    taker = call(model_peer, state="taking", peers=["127.0.0.1"])
+    taker = call_module(model_peer, state="taking", peers=["127.0.0.1"])
     assert taker["public_key"].startswith("ssh-ed25519 ") and taker["addresses"] == {"127.0.0.1": "127.0.0.1"}
     assert stat.S_IMODE((tmp_path / "run" / "key").stat().st_mode) == 0o600
     arguments = {"gives": [{"path": "/m/tiny", "to": "node2"}], "takers": {"node2": taker}, "address": "127.0.0.1"}
-    assert call(model_peer, state="giving", **arguments, _ansible_check_mode=True)["changed"] and not keys.exists()
-    assert call(model_peer, state="giving", **arguments)["changed"]
+    assert (
+        call_module(model_peer, state="giving", **arguments, _ansible_check_mode=True)["changed"] and not keys.exists()
+    )
+    assert call_module(model_peer, state="giving", **arguments)["changed"]
     assert taker["public_key"] in keys.read_text() and (tmp_path / "run" / "send").exists()
-    assert call(model_peer, state="closed", _ansible_check_mode=True)["changed"] and keys.read_text()
-    assert call(model_peer, state="closed")["changed"]
+    assert call_module(model_peer, state="closed", _ansible_check_mode=True)["changed"] and keys.read_text()
+    assert call_module(model_peer, state="closed")["changed"]
     assert keys.read_text() == "" and not (tmp_path / "run").exists()

@@ -5,22 +5,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 
 import pytest
-from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.npuops.ascend.plugins.modules import model_info
 from lab.files import model_files
 
 
 @pytest.fixture
-def call(capsys):
+def call(call_module):
     def run(*models, **arguments):
-        with patch_module_args({"models": [str(m) for m in models], **arguments}), pytest.raises(SystemExit):
-            model_info.main()
-        return json.loads(capsys.readouterr().out)
+        return call_module(model_info, models=[str(m) for m in models], **arguments)
 
     return run
 

@@ -21,7 +21,6 @@ import time
 import urllib.request
 
 import pytest
-from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.npuops.ascend.plugins.modules import model_fetch, model_files
 from hub.hub import commit_of, serve
@@ -100,16 +99,14 @@ def python(tmp_path):
 
 
 @pytest.fixture
-def call(capsys, monkeypatch, tmp_path):
+def call(call_module, monkeypatch, tmp_path):
     for name in ("HF_TOKEN", "HF_ENDPOINT", "MODELSCOPE_API_TOKEN", "MODELSCOPE_ENDPOINT"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
     monkeypatch.setenv("HOME", str(tmp_path))
 
     def run(module, **arguments):
-        with patch_module_args({"records": str(tmp_path / "records"), **arguments}), pytest.raises(SystemExit):
-            module.main()
-        return json.loads(capsys.readouterr().out)
+        return call_module(module, records=str(tmp_path / "records"), **arguments)
 
     return run
 

@@ -4,14 +4,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 from pathlib import Path
 
 import pytest
 import yaml
-from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.npuops.ascend.plugins.module_utils._npu_smi_gather import SUBSETS
 from ansible_collections.npuops.ascend.plugins.modules import npu_info
@@ -21,14 +19,12 @@ B4 = "910B4__25_0_rc1_1__jekyll"
 
 
 @pytest.fixture
-def run_module(capsys, monkeypatch):
+def run_module(call_module, monkeypatch):
     """Run the module with the arguments given; answers what it printed. ``/dev`` shows no NPU."""
     monkeypatch.setattr(npu_info, "device_nodes", frozenset)
 
     def run(**arguments) -> dict:
-        with patch_module_args(arguments), pytest.raises(SystemExit):
-            npu_info.main()
-        return json.loads(capsys.readouterr().out)
+        return call_module(npu_info, **arguments)
 
     return run
 

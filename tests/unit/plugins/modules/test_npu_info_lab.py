@@ -6,14 +6,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.npuops.ascend.plugins.module_utils import _npu_model
 from ansible_collections.npuops.ascend.plugins.module_utils._npu_smi import NpuSmi
@@ -44,11 +42,9 @@ def machine(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def read(tmp_path, capsys):
+def read(tmp_path, call_module):
     def run(**arguments) -> dict:
-        with patch_module_args({"npu_smi": str(tmp_path / "npu-smi"), **arguments}), pytest.raises(SystemExit):
-            npu_info.main()
-        return json.loads(capsys.readouterr().out)
+        return call_module(npu_info, npu_smi=str(tmp_path / "npu-smi"), **arguments)
 
     return run
 

@@ -14,7 +14,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.npuops.ascend.plugins.module_utils._vnpu_machine import VnpuMachine
 from ansible_collections.npuops.ascend.plugins.modules import npu_info, npu_vnpu
@@ -36,8 +35,8 @@ HOLDER = "import sys; held = [open(path) for path in sys.argv[1:]]; print('ready
 class Machine:
     """A standalone machine, the module on it, and what the machine really carries."""
 
-    def __init__(self, root: Path, capsys) -> None:
-        self.root, self.capsys = root, capsys
+    def __init__(self, root: Path, call_module) -> None:
+        self.root, self.call_module = root, call_module
         self.file = root / "ours" / "vnpus.json"
         self.log = root / "log"
 
@@ -57,9 +56,7 @@ class Machine:
                 "_ansible_diff": True,
                 **given,
             }
-        with patch_module_args(given), pytest.raises(SystemExit):
-            module.main()
-        return json.loads(self.capsys.readouterr().out)
+        return self.call_module(module, **given)
 
     def changes(self) -> list:
         """The changing commands of the last call, as the tool got them."""
@@ -91,7 +88,7 @@ class Machine:
 
 
 @pytest.fixture
-def machine(tmp_path, monkeypatch, capsys):
+def machine(tmp_path, monkeypatch, call_module):
     """Answers a function that makes the machine of a profile."""
 
     def make(profile="atlas-800i-a2-64g") -> Machine:
@@ -104,7 +101,7 @@ def machine(tmp_path, monkeypatch, capsys):
         tool = tmp_path / "npu-smi"
         tool.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/log\nexec "{sys.executable}" -S -m npusim npu-smi "$@"\n')
         tool.chmod(0o755)
-        found = Machine(tmp_path, capsys)
+        found = Machine(tmp_path, call_module)
         found.npusim("new", profile)
         return found
 

@@ -5,11 +5,9 @@
 
 from __future__ import annotations
 
-import json
 import stat
 
 import pytest
-from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.npuops.ascend.plugins.modules import plan_page
 
@@ -24,7 +22,7 @@ SERVICE = {
 
 
 @pytest.fixture
-def call(capsys, tmp_path):
+def call(call_module, tmp_path):
     def run(**arguments):
         given = {
             "placement": {"services": [SERVICE]},
@@ -32,9 +30,7 @@ def call(capsys, tmp_path):
             "_ansible_remote_tmp": str(tmp_path),
             **arguments,
         }
-        with patch_module_args(given), pytest.raises(SystemExit):
-            plan_page.main()
-        return json.loads(capsys.readouterr().out)
+        return call_module(plan_page, **given)
 
     return run
 

@@ -10,7 +10,6 @@ import os
 import stat
 
 import pytest
-from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.npuops.ascend.plugins.modules import ray_cluster, ray_versions
 
@@ -18,16 +17,6 @@ HEAD = {"address": "192.0.2.1", "hostname": "a", "alive": True, "head": True, "n
 WORKER = {**HEAD, "address": "192.0.2.2", "hostname": "b", "head": False}
 ASK = {"container": "npuops-chat-ray", "address": "192.0.2.1:6379", "wait_timeout": 1, "interval": 1}
 VERSIONS = '{"ray": "2.60.0", "python": "3.12.11"}'
-
-
-@pytest.fixture
-def call(capsys):
-    def run(module, **arguments):
-        with patch_module_args(arguments), pytest.raises(SystemExit):
-            module.main()
-        return json.loads(capsys.readouterr().out)
-
-    return run
 
 
 @pytest.fixture
@@ -51,17 +40,17 @@ def of(nodes, drained="[]"):
     )
 
 
-def test_who_is_dead_there_twice_and_not_asked_for(call, docker):
+def test_who_is_dead_there_twice_and_not_asked_for(call_module, docker):
     nodes = [HEAD, {**WORKER, "alive": False}, {**HEAD, "address": "192.0.2.9", "head": False}]
     wanted = [{"address": "192.0.2.1", "npus": 8}, {"address": "192.0.2.2", "npus": 8}]
-    result = call(ray_cluster, docker=docker(of(nodes)), nodes=wanted, **ASK)
+    result = call_module(ray_cluster, docker=docker(of(nodes)), nodes=wanted, **ASK)
     assert result["failed"] and "node 192.0.2.2 has not joined" in result["msg"]
     assert (result["dead"], result["unexpected"], result["duplicates"]) == (["192.0.2.2"], ["192.0.2.9"], [])
     assert "192.0.2.9 is in it and nobody asked for it" in str(result["warnings"])
 
 
-def test_a_node_is_drained(call, docker, tmp_path):
-    result = call(
+def test_a_node_is_drained(call_module, docker, tmp_path):
+    result = call_module(
         ray_cluster,
         docker=docker(of([HEAD, WORKER])),
         state="drained",
@@ -73,34 +62,37 @@ def test_a_node_is_drained(call, docker, tmp_path):
 
 
 @pytest.mark.parametrize("nodes", [[HEAD], [HEAD, {**WORKER, "alive": False}]])
-def test_a_node_that_is_not_there_has_no_work(call, docker, tmp_path, nodes):
+def test_a_node_that_is_not_there_has_no_work(call_module, docker, tmp_path, nodes):
     wanted = [{"address": "192.0.2.2", "npus": 8}]
-    assert not call(ray_cluster, docker=docker(of(nodes)), state="drained", nodes=wanted, **ASK)["changed"]
+    assert not call_module(ray_cluster, docker=docker(of(nodes)), state="drained", nodes=wanted, **ASK)["changed"]
     assert "drain" not in (tmp_path / "log").read_text()
 
 
-def test_check_mode_drains_nothing(call, docker, tmp_path):
+def test_check_mode_drains_nothing(call_module, docker, tmp_path):
     wanted = [{"address": "192.0.2.2", "npus": 8}]
-    result = call(
+    result = call_module(
         ray_cluster, docker=docker(of([HEAD, WORKER])), state="drained", nodes=wanted, _ansible_check_mode=True, **ASK
     )
     assert result["changed"] and "drain" not in (tmp_path / "log").read_text()
 
 
-def test_a_node_that_refuses_to_be_drained(call, docker):
+def test_a_node_that_refuses_to_be_drained(call_module, docker):
     wanted = [{"address": "192.0.2.2", "npus": 8}]
     refuses = docker(of([HEAD, WORKER], '["node 192.0.2.2 does not take the wish: no"]'))
-    assert "does not take the wish" in call(ray_cluster, docker=refuses, state="drained", nodes=wanted, **ASK)["msg"]
+    assert (
+        "does not take the wish"
+        in call_module(ray_cluster, docker=refuses, state="drained", nodes=wanted, **ASK)["msg"]
+    )
 
 
 @pytest.mark.parametrize(("load", "failed"), [(0, None), (2, True)])
-def test_requests_under_way_are_waited_for(call, docker, monkeypatch, load, failed):
+def test_requests_under_way_are_waited_for(call_module, docker, monkeypatch, load, failed):
     text = f'vllm:num_requests_running{{engine="0"}} {load}.0\nvllm:generation_tokens_total{{engine="0"}} 5.0\n'
     monkeypatch.setattr(
         "ansible_collections.npuops.ascend.plugins.module_utils._watchdog.Http.ask", lambda *_: (200, text)
     )
     wanted = [{"address": "192.0.2.2", "npus": 8}]
-    result = call(
+    result = call_module(
         ray_cluster,
         docker=docker(of([HEAD, WORKER])),
         state="drained",
@@ -115,16 +107,20 @@ def image(inspect="exit 0", run="exit 0"):
     return f'case "$1" in image) {inspect};; run) echo "$*" >> $LOG; {run};; esac'
 
 
-def test_an_image_tells_its_versions(call, docker, tmp_path):
+def test_an_image_tells_its_versions(call_module, docker, tmp_path):
     inspect = 'echo \'[{"Id": "sha256:aa", "RepoDigests": ["v@sha256:bb"]}]\''
-    result = call(ray_versions, docker=docker(image(inspect, f"echo a log line; echo '{VERSIONS}'")), image="v:1")
+    result = call_module(
+        ray_versions, docker=docker(image(inspect, f"echo a log line; echo '{VERSIONS}'")), image="v:1"
+    )
     assert (result["found"], result["image_id"], result["digests"]) == (True, "sha256:aa", ["v@sha256:bb"])
     assert (result["ray"], result["python"], result["tokens"]) == ("2.60.0", "3.12.11", True)
     assert "--network none" in (tmp_path / "log").read_text()
 
 
-def test_of_an_image_that_is_not_there_nothing_is_known(call, docker):
-    result = call(ray_versions, docker=docker(image("echo 'Error: No such image: v:1' >&2; exit 1")), image="v:1")
+def test_of_an_image_that_is_not_there_nothing_is_known(call_module, docker):
+    result = call_module(
+        ray_versions, docker=docker(image("echo 'Error: No such image: v:1' >&2; exit 1")), image="v:1"
+    )
     assert (result.get("failed"), result["found"], result["ray"], result["tokens"]) == (None, False, None, False)
 
 
@@ -135,10 +131,10 @@ def test_of_an_image_that_is_not_there_nothing_is_known(call, docker):
         (image('echo \'[{"Id": "x"}]\'', "echo 'python3: not found' >&2; exit 127"), "python3: not found"),
     ],
 )
-def test_an_engine_or_an_image_that_does_not_answer(call, docker, script, words):
-    result = call(ray_versions, docker=docker(script), image="v:1")
+def test_an_engine_or_an_image_that_does_not_answer(call_module, docker, script, words):
+    result = call_module(ray_versions, docker=docker(script), image="v:1")
     assert result["failed"] and words in result["msg"]
 
 
-def test_without_an_engine(call):
-    assert "cannot be run" in call(ray_versions, docker=os.devnull, image="v:1")["msg"]
+def test_without_an_engine(call_module):
+    assert "cannot be run" in call_module(ray_versions, docker=os.devnull, image="v:1")["msg"]

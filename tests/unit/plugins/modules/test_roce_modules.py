@@ -11,7 +11,6 @@ import stat
 import pytest
 import yaml
 from ansible.errors import AnsibleFilterError
-from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.npuops.ascend.plugins.filter.roce_pings import roce_pings
 from ansible_collections.npuops.ascend.plugins.module_utils import _roce_fleet_types
@@ -62,11 +61,9 @@ def pinged(plan, host, dead=()):
 
 
 @pytest.fixture
-def call(capsys, tmp_path):
+def call(call_module, tmp_path):
     def run(module, **arguments):
-        with patch_module_args({"_ansible_remote_tmp": str(tmp_path), **arguments}), pytest.raises(SystemExit):
-            module.main()
-        return json.loads(capsys.readouterr().out)
+        return call_module(module, _ansible_remote_tmp=str(tmp_path), **arguments)
 
     return run
 

@@ -11,7 +11,6 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.npuops.ascend.plugins.module_utils import _run_package_checks, _run_package_work
 from ansible_collections.npuops.ascend.plugins.module_utils._vendor_running import Running
@@ -93,8 +92,8 @@ echo "[INFO] Ascend-cann-nnal install success"
 class Bench:
     """A machine that is a directory, packages beside it, and the modules on it."""
 
-    def __init__(self, root: Path, capsys) -> None:
-        self.root, self.capsys = root / "machine", capsys
+    def __init__(self, root: Path, call_module) -> None:
+        self.root, self.call_module = root / "machine", call_module
         self.packages = root / "packages"
         self.root.mkdir()
         self.packages.mkdir()
@@ -139,9 +138,7 @@ class Bench:
             elif "sha256" not in given:
                 given["checksum_waived"] = True
         given.update(_ansible_check_mode=check, _ansible_diff=True)
-        with patch_module_args(given), pytest.raises(SystemExit):
-            module.main()
-        return json.loads(self.capsys.readouterr().out)
+        return self.call_module(module, **given)
 
     def calls(self) -> list:
         """How installers were called since the last question."""
@@ -155,8 +152,8 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path, monkeypatch, capsys):
-    made = Bench(tmp_path, capsys)
+def bench(tmp_path, monkeypatch, call_module):
+    made = Bench(tmp_path, call_module)
     monkeypatch.setattr(run_package, "ROOT", str(made.root))
     monkeypatch.setattr(stack_info, "ROOT", str(made.root))
     monkeypatch.setattr(_run_package_work, "read_running", lambda *_arguments: made.running)
