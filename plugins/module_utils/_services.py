@@ -85,6 +85,8 @@ _SECRET = re.compile(
 _LOGIN = re.compile(r"^[a-z][a-z0-9+.-]*://[^/@\s]+:[^/@\s]+@", re.I)
 
 _NAME = re.compile(r"^[a-z][a-z0-9_-]{0,39}$")
+# Units and containers that a service has beside its own are called after it.
+_BESIDE = ("ray", "watchdog", "proxy")
 _ARG = re.compile(r"^[a-z][a-z0-9_]*$")
 _ENV = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
 
@@ -361,6 +363,8 @@ def check_shape(services):
         return [Problem("inventory", "ascend_services", "it is not a list", "write one entry for each service")]
     problems = []
     seen = set()
+    named = [service["name"] for service in services if isinstance(service, dict) and "name" in service]
+    taken = {f"{name}-{beside}": name for name in named for beside in _BESIDE}
     for index, service in enumerate(services):
         item = f"ascend_services[{index}]"
         if not isinstance(service, dict):
@@ -372,6 +376,9 @@ def check_shape(services):
         problems.extend(Problem("inventory", item, text, remedy) for text, remedy in _shape(service))
         if isinstance(name, str) and name in seen:
             problems.append(Problem("inventory", item, "the name is used twice", "rename one of them"))
+        if isinstance(name, str) and name in taken:
+            text = f"service '{taken[name]}' has a unit npuops-{name}, too"
+            problems.append(Problem("inventory", item, text, "rename one of them"))
         if isinstance(name, str):
             seen.add(name)
     return problems

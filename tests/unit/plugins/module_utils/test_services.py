@@ -125,6 +125,13 @@ def test_a_name_used_twice():
     assert [p.problem for p in check_shape([service(), service(port=8001)])] == ["the name is used twice"]
 
 
+@pytest.mark.parametrize("name", ["chat-ray", "chat-watchdog", "chat-proxy"])
+def test_a_name_that_another_service_uses_for_its_units(name):
+    told = check_shape([service(name=name), service(port=8001)])
+    assert [p.problem for p in told] == [f"service 'chat' has a unit npuops-{name}, too"]
+    assert check_shape([service(name=name)]) == []
+
+
 def test_all_faults_are_told_at_once():
     assert len(check_shape([service(port=1, npus=0), service(name="b", engine="x")])) == 3
 
