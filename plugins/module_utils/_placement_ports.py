@@ -80,10 +80,14 @@ def host_views(placed):
 
 
 def _add_transfers(views, placed):
-    """Hosts of a producer and of its consumer call each other at their first KV port."""
+    """Hosts of a producer and of its consumer call each other at their first KV port; clients call the proxy."""
     by_name = {service["name"]: service for service in placed}
     for service in placed:
         transfer = service["transfer"] or {}
+        if transfer.get("proxy"):
+            # A container of its own, with a name of its own.
+            proxy = {"service": f"{service['name']}-proxy", "npu_ids": [], "ports": [transfer["proxy"]["port"]]}
+            views[transfer["proxy"]["host"]]["parts"].append(proxy)
         both = {transfer.get("producer"), transfer.get("consumer")}
         for other in [by_name[name] for name in sorted(both & set(by_name)) if name != service["name"]]:
             for host in service["nodes"]:

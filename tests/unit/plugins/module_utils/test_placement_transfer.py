@@ -162,6 +162,16 @@ def test_their_nodes_must_reach_each_other():
     assert views["node1"]["peers"] == [{"name": "node2", "address": "192.0.2.12", "ports": [28000]}]
 
 
+def test_the_port_of_the_proxy_is_looked_at_where_it_will_run():
+    placed, _problems = planned(wish())
+    for service in placed:
+        service["image"] = None
+    views = placement.host_views(placed)
+    [proxy] = [part for part in views["node1"]["parts"] if part["npu_ids"] == []]
+    assert proxy == {"service": f"{placed[0]['name']}-proxy", "npu_ids": [], "ports": [8000]}
+    assert all(part["npu_ids"] for part in views["node2"]["parts"])
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
