@@ -22,6 +22,9 @@ ARGS      ?=
 
 # What `make test` runs; `make test-all` runs every scenario.
 PROTECTING := default vnpu
+SCENARIOS  := $(patsubst extensions/molecule/%/molecule.yml,%,$(sort $(wildcard extensions/molecule/*/molecule.yml)))
+JOBS       ?= 1
+S          ?= $(PROTECTING)
 
 # The demo counts the building of its environment too.
 STARTED := $(shell date +%s.%N)
@@ -71,11 +74,8 @@ lab-status: ## Show what runs
 
 test: lint sanity unit build molecule ## Everything CI runs
 
-test-all: test ## The same and every further scenario
-	@for scenario in extensions/molecule/*/molecule.yml; do \
-	  name=$$(basename "$$(dirname "$$scenario")"); \
-	  [[ " $(PROTECTING) " = *" $$name "* ]] || tests/tools/molecule.sh "$$name"; \
-	done
+test-all: test ## The same and every further scenario, JOBS=1 at a time
+	@tests/tools/scenarios.sh $(JOBS) $(filter-out $(PROTECTING),$(SCENARIOS))
 
 lint: $(DEV) ## ansible-lint (production), yamllint, ruff, shellcheck, changelog
 	@tests/tools/lint.sh
@@ -89,8 +89,8 @@ unit: $(DEV) ## Unit tests, and once more on the oldest Python of a node if it i
 build: $(RUN) ## Build the tarball, install it elsewhere, check that its playbook loads
 	@tests/tools/check_build.sh
 
-molecule: $(DEV) ## The scenarios that protect most: a served model on two nodes, seven models on one
-	@for name in $(PROTECTING); do tests/tools/molecule.sh "$$name"; done
+molecule: $(DEV) ## The scenarios that protect most, or those of S="…": a served model on two nodes, seven models on one
+	@tests/tools/scenarios.sh $(JOBS) $(S)
 
 bundle: $(RUN) ## Collect what a site without a network needs: BUNDLE=DIR PACKAGES=DIR INVENTORY=… ARGS=…
 	@ansible-playbook -i $(INVENTORY) playbooks/bundle.yml -e bundle_dir=$(abspath $(BUNDLE)) \

@@ -161,7 +161,7 @@ def give(module):
         # The user who logs in runs it.
         os.makedirs(RUN, mode=0o755, exist_ok=True)
         os.chmod(RUN, 0o755)
-        handle = os.open(os.path.join(RUN, "send"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o755)
+        handle = os.open(os.path.join(RUN, "send"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
             stream.write(SENDER)
     changed = rewrite_keys(path, owner, lines, write=not module.check_mode)

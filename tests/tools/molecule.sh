@@ -19,6 +19,6 @@ for step in $steps; do
     exit 1
   fi
 done
-# A scenario has a lab of its own, whatever lab the caller works with.
-export NPUOPS_LAB=molecule
+# A scenario has a lab of its own, whatever lab the caller works with; its name is in extensions/molecule/config.yml, too.
+export NPUOPS_LAB=${NPUOPS_MOLECULE_LAB:-molecule}
 exec molecule test --scenario-name "$scenario" --report "$@"
