@@ -10,6 +10,7 @@ import fcntl
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -115,13 +116,16 @@ class Step:
 
 @contextlib.contextmanager
 def exclusive() -> Iterator[None]:
-    """Hold the checkout's lab lock, so that two labctl never build or change labs at the same time."""
+    """Hold the user's lab lock, so that two labctl never build or change labs at the same time.
+
+    Of all checkouts: they share the engine, and two labs that are made at once would choose the same addresses.
+    """
     STATE_DIR.mkdir(parents=True, exist_ok=True)
-    with open(STATE_DIR / "lock", "w") as handle:
+    with open(Path(tempfile.gettempdir()) / f"npuops-lab-{os.getuid()}.lock", "w") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say("==> waiting for another labctl of this checkout …")
+            say("==> waiting for another labctl …")
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 

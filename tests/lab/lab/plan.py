@@ -18,7 +18,7 @@ DEFAULT_PROFILE = "atlas-800i-a2-64g"
 MAX_NODES = 64
 SYSTEMS = ("debian", "openeuler")  # what a node says it is
 SUBNET_CHOICES = 64
-RESERVED = ("cache", "engine", "lock", "log", "push")
+RESERVED = ("cache", "engine", "log", "push")
 # Named one by one: some hosts refuse --privileged because they lack a capability of it (SYS_RESOURCE).
 CAPABILITIES = (
     "SYS_ADMIN", "NET_ADMIN", "NET_RAW", "SYS_PTRACE", "MKNOD", "SYS_CHROOT", "SYS_NICE", "SYSLOG", "IPC_LOCK",

@@ -21,7 +21,8 @@ OWNER = (os.getuid(), os.getgid())
 def test_a_key_reads_the_directories_of_a_run_from_one_address_until_a_time():
     line = peer.authorized_line(KEY, ["/data/models/tiny", "/srv/a"], "10.0.0.2", "202611221500")
     assert line == (
-        'restrict,from="10.0.0.2",expiry-time="202611221500",command="/bin/sh /run/npuops/model/send /data/models/tiny /srv/a" '
+        'restrict,from="10.0.0.2",expiry-time="202611221500",'
+        'command="/bin/sh /run/npuops/model/send /data/models/tiny /srv/a" '
         f"{KEY} npuops-model-copy"
     )
 
