@@ -240,10 +240,16 @@ def test_the_network_is_cut(lose, seconds, name):
 def test_the_server_hangs_and_its_health_is_200(lose):
     loss = lose("server hangs, health is 200")
     on(HEAD, "sh", "-c", f"echo hang > {CUE}")
+
+    def noticed():
+        # No request of ours: with one under way the watchdog waits for 180 s before it calls that a hang.
+        well = get(loss.url, "/health") is not None
+        said = "hangs:" in journal(HEAD, WATCHDOG, loss.clock)
+        assert well or said, "/health is not 200 although nobody has noticed the hang"
+        return said
+
     try:
-        until(loss.began + 20, "replies stop", lambda: chat(loss.url) is None)
-        assert get(loss.url, "/health") is not None
-        until(loss.began + loss.limit, "the watchdog notices", lambda: "hangs:" in journal(HEAD, WATCHDOG, loss.clock))
+        until(loss.began + loss.limit, "the watchdog notices", noticed)
     finally:
         on(HEAD, "rm", "-f", CUE)
     loss.back()
